@@ -1,0 +1,3 @@
+module github.com/leakscan/leakscan
+
+go 1.26
