@@ -1,0 +1,205 @@
+package layerwalk
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// isJSON reports whether a document that starts with b is meant to be JSON.
+func isJSON(b []byte) bool {
+	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	b = bytes.TrimLeft(b, " \t\r\n")
+	return len(b) > 0 && (b[0] == '{' || b[0] == '[')
+}
+
+// commandFields hold a command in pieces, which mean something to a rule only
+// when they are put together: ["curl", "-u", "user:pass"].
+var commandFields = map[string]bool{"Cmd": true, "Entrypoint": true, "Test": true, "Shell": true, "args": true}
+
+// jsonEntries yields every string and number of a JSON document as an entry,
+// unknown fields included, in the order of the document. A string that is
+// text in base64, as BuildKit puts the Dockerfile into its provenance, is
+// yielded decoded as well.
+func jsonEntries(r *bufio.Reader) iter.Seq2[*Entry, error] {
+	return func(yield func(*Entry, error) bool) {
+		if b, _ := r.Peek(3); string(b) == "\xef\xbb\xbf" {
+			r.Discard(3)
+		}
+		dec := json.NewDecoder(r)
+		dec.UseNumber()
+		w := &jsonWalk{dec: dec, yield: yield}
+		err := w.value("", "", 0)
+		if err == errStop {
+			return
+		}
+		rest := io.MultiReader(dec.Buffered(), r)
+		if err != nil {
+			// Nothing that can be read is lost: the rest goes out as it is.
+			if !yield(nil, &Problem{Kind: Unreadable, Reason: fmt.Sprintf("damaged JSON at byte %d: %v; the rest was scanned as it is", dec.InputOffset(), err)}) {
+				return
+			}
+			yield(&Entry{Type: TypeUnparsed, Size: -1, body: rest}, nil)
+			return
+		}
+		br := bufio.NewReader(rest)
+		for {
+			c, err := br.ReadByte()
+			if err != nil {
+				return
+			}
+			if !unicode.IsSpace(rune(c)) {
+				br.UnreadByte()
+				yield(&Entry{Type: TypeUnparsed, Size: -1, body: br}, nil)
+				return
+			}
+		}
+	}
+}
+
+var errStop = fmt.Errorf("the consumer has had enough")
+
+// maxJSONDepth keeps a document of brackets from exhausting the stack.
+const maxJSONDepth = 200
+
+type jsonWalk struct {
+	dec   *json.Decoder
+	yield func(*Entry, error) bool
+}
+
+func (w *jsonWalk) value(path, key string, depth int) error {
+	t, err := w.dec.Token()
+	if err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return err
+	}
+	return w.token(t, path, key, depth)
+}
+
+func (w *jsonWalk) token(t json.Token, path, key string, depth int) error {
+	if depth > maxJSONDepth {
+		return fmt.Errorf("more than %d levels", maxJSONDepth)
+	}
+	switch v := t.(type) {
+	case string:
+		return w.text(path, key, v)
+	case json.Number:
+		return w.text(path, key, v.String())
+	case json.Delim:
+		if v == '[' {
+			return w.array(path, key, depth)
+		}
+		for w.dec.More() {
+			k, err := w.dec.Token()
+			if err != nil {
+				return err
+			}
+			name := k.(string)
+			if err := w.value(join(path, name), name, depth+1); err != nil {
+				return err
+			}
+		}
+		_, err := w.dec.Token()
+		return err
+	}
+	return nil
+}
+
+func (w *jsonWalk) array(path, key string, depth int) error {
+	var words []string // of a command
+	for i := 0; w.dec.More(); i++ {
+		t, err := w.dec.Token()
+		if err != nil {
+			return err
+		}
+		if s, ok := t.(string); ok && commandFields[key] {
+			words = append(words, s)
+			continue
+		}
+		if err := w.token(t, path+"["+strconv.Itoa(i)+"]", "", depth+1); err != nil {
+			return err
+		}
+	}
+	if _, err := w.dec.Token(); err != nil {
+		return err
+	}
+	if len(words) > 0 {
+		return w.text(path, "", strings.Join(words, " "))
+	}
+	return nil
+}
+
+func (w *jsonWalk) text(path, key, s string) error {
+	e := &Entry{Name: path, Type: TypeField, Size: int64(len(s)), body: strings.NewReader(s)}
+	if key != "" {
+		e.Prefix = key + "="
+	}
+	if !w.yield(e, nil) {
+		return errStop
+	}
+	if text, ok := base64Text(s); ok {
+		e := &Entry{Name: path + base64Suffix, Type: TypeField, Size: int64(len(text)), body: bytes.NewReader(text)}
+		if !w.yield(e, nil) {
+			return errStop
+		}
+	}
+	return nil
+}
+
+// base64Suffix marks the name of a field that was decoded.
+const base64Suffix = " (base64)"
+
+// join adds a member to a path: a.b, or a["b.c"] where the name needs quotes.
+func join(path, name string) string {
+	plain := name != ""
+	for i := 0; plain && i < len(name); i++ {
+		c := name[i]
+		plain = c == '_' || c == '-' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+	}
+	switch {
+	case !plain:
+		return path + "[" + strconv.Quote(name) + "]"
+	case path == "":
+		return name
+	}
+	return path + "." + name
+}
+
+// base64Text decodes s if it is base64 of printable text, in any of the four
+// alphabets. Shorter strings are left alone: they are mostly words.
+func base64Text(s string) ([]byte, bool) {
+	if len(s) < 24 {
+		return nil, false
+	}
+	url := strings.ContainsAny(s, "-_")
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !(c == '+' || c == '/' || c == '-' || c == '_' || c == '=' || c == '\n' || c == '\r' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') {
+			return nil, false
+		}
+	}
+	enc := base64.RawStdEncoding
+	if url {
+		enc = base64.RawURLEncoding
+	}
+	b, err := enc.DecodeString(strings.TrimRight(s, "=\r\n"))
+	if err != nil || !utf8.Valid(b) {
+		return nil, false
+	}
+	for _, r := range string(b) {
+		if r < ' ' && r != '\n' && r != '\t' && r != '\r' || r == 0x7f {
+			return nil, false
+		}
+	}
+	return b, true
+}
