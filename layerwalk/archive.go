@@ -143,7 +143,7 @@ func openStdin(ctx context.Context, _ string, o Options) (*Source, error) {
 
 // archiveFromStream reads an archive that can be read only once.
 func archiveFromStream(ctx context.Context, in io.Reader, name string, kind Kind, o Options, closer io.Closer) (*Source, error) {
-	br := bufio.NewReaderSize(&ctxReader{ctx, in}, 256<<10)
+	br := bufio.NewReaderSize(&ctxReader{ctx: ctx, r: in}, 64<<10)
 	head, err := br.Peek(512)
 	if len(head) == 0 {
 		if err != nil && err != io.EOF {
@@ -212,18 +212,55 @@ type closerFunc func()
 
 func (f closerFunc) Close() error { f(); return nil }
 
-// ctxReader ends when its context does, so that a scan of a slow stream can be
-// interrupted between reads.
+// ctxReader ends when its context does, also in the middle of a read of a pipe
+// that nobody writes to: the reading is done by a goroutine, which such a read
+// leaves behind.
 type ctxReader struct {
-	ctx context.Context
-	r   io.Reader
+	ctx  context.Context
+	r    io.Reader
+	next chan []byte // asks for a read
+	got  chan ctxRead
+	buf  []byte
+	rest []byte
+	err  error
+}
+
+type ctxRead struct {
+	n   int
+	err error
 }
 
 func (c *ctxReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
+	if c.next == nil {
+		c.next, c.got, c.buf = make(chan []byte, 1), make(chan ctxRead, 1), make([]byte, 256<<10)
+		go func() {
+			for b := range c.next {
+				n, err := c.r.Read(b)
+				c.got <- ctxRead{n, err}
+			}
+		}()
 	}
-	return c.r.Read(p)
+	if len(c.rest) == 0 {
+		if c.err != nil {
+			return 0, c.err
+		}
+		c.next <- c.buf
+		select {
+		case g := <-c.got:
+			c.rest, c.err = c.buf[:g.n], g.err
+		case <-c.ctx.Done():
+			c.err = c.ctx.Err()
+		}
+		if c.err != nil {
+			close(c.next)
+			if len(c.rest) == 0 {
+				return 0, c.err
+			}
+		}
+	}
+	n := copy(p, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
 }
 
 // scan indexes the members of a file without reading their contents.

@@ -91,6 +91,29 @@ func (b *Blob) Open(ctx context.Context) (io.ReadCloser, error) {
 	return b.open(ctx)
 }
 
+// Content gives the blob's bytes decompressed, unverified.
+func (b *Blob) Content(ctx context.Context) (io.ReadCloser, error) {
+	src, err := b.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	br := bufio.NewReaderSize(src, 128<<10)
+	head, _ := br.Peek(32)
+	dec, release, err := decompress(ctx, br, sniff(head), nil)
+	if err != nil {
+		src.Close()
+		return nil, err
+	}
+	return &content{dec, func() error { release(); return src.Close() }}, nil
+}
+
+type content struct {
+	io.Reader
+	close func() error
+}
+
+func (c *content) Close() error { return c.close() }
+
 // Entries walks the blob. An error is always a *Problem; the iteration goes on
 // after it, and reads the blob to its end however damaged it is, so that its
 // digest is known. Breaking off leaves the rest unread and unverified.

@@ -267,7 +267,8 @@ func (r *Report) Verdict(failOn Severity) Verdict {
 		failOn = SeverityLow
 	}
 	for _, f := range r.Findings {
-		if f.Severity.Rank() >= failOn.Rank() {
+		// A severity that is not known might be the worst.
+		if rank := f.Severity.Rank(); rank == 0 || rank >= failOn.Rank() {
 			return v | Leaks
 		}
 	}

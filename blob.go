@@ -1,0 +1,314 @@
+package leakscan
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/leakscan/leakscan/detect"
+	"github.com/leakscan/leakscan/layerwalk"
+	"github.com/leakscan/leakscan/report"
+)
+
+// BlobResult is what one blob holds, whatever image it belongs to. It is a
+// pure function of the blob's bytes, the rules and the engine, and can be
+// stored: it has no secret in it.
+type BlobResult struct {
+	Summary layerwalk.Summary   `json:"summary"`
+	Matches []BlobMatch         `json:"matches"`
+	Gaps    []layerwalk.Problem `json:"gaps"`
+	Ledger  *layerwalk.Ledger   `json:"ledger"` // what it does to the paths below
+	Files   int64               `json:"files"`
+	Entries int64               `json:"entries"`
+	Packed  int64               `json:"packed"` // files that are compressed or archives, scanned as they are
+}
+
+// BlobMatch is a secret in a blob.
+type BlobMatch struct {
+	Rule       string       `json:"rule"`
+	Secret     string       `json:"secret"`  // identity, by the scanner's key: equal secrets have equal ones
+	Short      uint32       `json:"short"`   // 24 bits of a plain hash, for fingerprints
+	Redacted   string       `json:"preview"` //
+	Key        string       `json:"key,omitempty"`
+	Place      report.Place `json:"place"`
+	Path       string       `json:"path"`
+	Line       int          `json:"line,omitempty"`
+	Column     int          `json:"column,omitempty"`
+	Offset     int64        `json:"offset"`
+	Superseded bool         `json:"superseded,omitempty"` // a later entry of the same blob has the same path
+}
+
+// Preview shows the secret redacted.
+func (m BlobMatch) Preview() string { return m.Redacted }
+
+// ScanBlob scans one blob.
+func ScanBlob(ctx context.Context, b *layerwalk.Blob, s *detect.Scanner, o layerwalk.ReadOptions) *BlobResult {
+	return scanBlob(ctx, b, s, o, nil)
+}
+
+func scanBlob(ctx context.Context, b *layerwalk.Blob, s *detect.Scanner, o layerwalk.ReadOptions, v *Vault) *BlobResult {
+	w := &blobScan{scanner: s, vault: v, res: &BlobResult{Ledger: &layerwalk.Ledger{}}, at: map[string][]int{}}
+	r := b.Read(ctx, o)
+	w.walk(ctx, r)
+	w.res.Summary = r.Summary()
+	w.res.Ledger.Seal()
+	return w.res
+}
+
+// maxBlobMatches bounds what a blob made to be found can take of memory.
+const maxBlobMatches = 100_000
+
+type blobScan struct {
+	scanner *detect.Scanner
+	vault   *Vault
+	res     *BlobResult
+	at      map[string][]int // matches in the file of a path, to be superseded or linked to
+	full    bool
+	head    headReader
+}
+
+func (w *blobScan) walk(ctx context.Context, r *layerwalk.Reader) {
+	var cur string
+	defer func() {
+		if v := recover(); v != nil {
+			// An image must not be able to end the scan of the others.
+			w.gap(&layerwalk.Problem{Kind: layerwalk.Unreadable, Path: text(cur), Reason: fmt.Sprintf("leakscan failed on it: %v", v), Hint: "this is a bug in leakscan: please report it"})
+		}
+	}()
+	for e, err := range r.Entries() {
+		if err != nil {
+			var p *layerwalk.Problem
+			errors.As(err, &p)
+			w.gap(p)
+			continue
+		}
+		if ctx.Err() != nil {
+			w.gap(&layerwalk.Problem{Kind: layerwalk.Interrupted, Reason: "the scan was stopped before its end"})
+			return
+		}
+		cur = e.Name
+		w.entry(e)
+	}
+}
+
+func (w *blobScan) gap(p *layerwalk.Problem) {
+	const most = 1000
+	if len(w.res.Gaps) == most {
+		w.res.Gaps = append(w.res.Gaps, layerwalk.Problem{Kind: layerwalk.Limit, Reason: fmt.Sprintf("more than %d problems: the rest are not listed", most)})
+	}
+	if len(w.res.Gaps) > most {
+		return
+	}
+	q := *p
+	q.Err = nil
+	q.Path = text(q.Path)
+	w.res.Gaps = append(w.res.Gaps, q)
+}
+
+// entry scans all of an entry that can hold a secret.
+func (w *blobScan) entry(e *layerwalk.Entry) {
+	w.res.Ledger.Add(e)
+	place := report.PlaceFile
+	switch e.Type {
+	case layerwalk.TypeField:
+		w.field(e)
+		return
+	case layerwalk.TypeUnparsed:
+		place = report.PlaceUnparsed
+	case layerwalk.TypeHeader:
+		w.records(e)
+		return
+	case layerwalk.TypeBlob:
+		w.res.Files++
+	default:
+		w.res.Entries++
+		w.supersede(e.Name)
+		w.name(e)
+		w.records(e)
+		if e.Type == layerwalk.TypeFile {
+			w.res.Files++
+		}
+	}
+	switch e.Type {
+	case layerwalk.TypeSymlink:
+		w.short(report.PlaceLinkTarget, e.Name, e.Linkname)
+	case layerwalk.TypeHardlink:
+		w.link(e)
+	}
+	if e.Size == 0 {
+		// Rules about paths alone still apply.
+		w.scan(place, e, bytes.NewReader(nil))
+		return
+	}
+	w.head = headReader{r: e}
+	w.scan(place, e, &w.head)
+	if w.head.packed() {
+		w.res.Packed++
+	}
+}
+
+func (w *blobScan) scan(place report.Place, e *layerwalk.Entry, r io.Reader) {
+	for m, err := range w.scanner.Scan(e.Name, r) {
+		if err != nil {
+			w.failed(e, err)
+			return
+		}
+		m.SecretOffset = e.Offset(m.SecretOffset)
+		if !w.add(place, e.Name, &m) {
+			return
+		}
+		if place == report.PlaceFile {
+			w.at[e.Name] = append(w.at[e.Name], len(w.res.Matches)-1)
+		}
+	}
+}
+
+// failed notes why a scan ended. Errors of reading are the walker's to report.
+func (w *blobScan) failed(e *layerwalk.Entry, err error) {
+	var limit *detect.LimitError
+	if errors.As(err, &limit) {
+		w.gap(&layerwalk.Problem{Kind: layerwalk.Limit, Path: e.Name, Reason: fmt.Sprintf("more than %d secrets in it: what follows byte %d was not scanned", limit.Matches, limit.Offset), Bytes: max(0, e.Size-limit.Offset)})
+	}
+}
+
+// field scans a string of a document. Its name is context for the rules, but
+// no part of it.
+func (w *blobScan) field(e *layerwalk.Entry) {
+	var r io.Reader = e
+	prefix := int64(len(e.Prefix))
+	if prefix > 0 {
+		r = io.MultiReader(strings.NewReader(e.Prefix), e)
+	}
+	for m, err := range w.scanner.Scan("", r) {
+		if err != nil {
+			w.failed(e, err)
+			return
+		}
+		if m.Line == 1 {
+			m.Column = max(1, m.Column-int(prefix))
+		}
+		m.SecretOffset = max(0, m.SecretOffset-prefix)
+		if !w.add(report.PlaceConfig, e.Name, &m) { // the join knows which document it is
+			return
+		}
+	}
+}
+
+// short scans a text of a line, such as a name.
+func (w *blobScan) short(place report.Place, path, s string) {
+	if len(s) < 8 {
+		return
+	}
+	for m, err := range w.scanner.ScanBytes("", []byte(s)) {
+		if err != nil {
+			return
+		}
+		m.Line, m.Column = 0, 0
+		if !w.add(place, path, &m) {
+			return
+		}
+	}
+}
+
+func (w *blobScan) name(e *layerwalk.Entry) {
+	place := report.PlaceFileName
+	if e.Type == layerwalk.TypeWhiteout || e.Type == layerwalk.TypeOpaque {
+		place = report.PlaceHeader // there is no such file, but its name ships
+	}
+	w.short(place, e.Name, e.Name)
+}
+
+func (w *blobScan) records(e *layerwalk.Entry) {
+	for _, r := range e.Records {
+		w.short(report.PlaceHeader, e.Name, r.Key+"="+r.Value)
+	}
+}
+
+// supersede marks what an earlier entry of the same path held.
+func (w *blobScan) supersede(path string) {
+	for _, i := range w.at[path] {
+		w.res.Matches[i].Superseded = true
+	}
+	delete(w.at, path)
+}
+
+// link gives the name of a hard link what its target holds: it stays when the
+// target is deleted.
+func (w *blobScan) link(e *layerwalk.Entry) {
+	for _, i := range w.at[e.Linkname] {
+		if len(w.res.Matches) >= maxBlobMatches {
+			return
+		}
+		m := w.res.Matches[i]
+		m.Path = text(e.Name)
+		w.res.Matches = append(w.res.Matches, m)
+		w.at[e.Name] = append(w.at[e.Name], len(w.res.Matches)-1)
+	}
+}
+
+func (w *blobScan) add(place report.Place, path string, m *detect.Match) bool {
+	if len(w.res.Matches) >= maxBlobMatches {
+		if !w.full {
+			w.full = true
+			w.gap(&layerwalk.Problem{Kind: layerwalk.Limit, Reason: fmt.Sprintf("more than %d secrets in it: the rest are not listed", maxBlobMatches)})
+		}
+		return false
+	}
+	id := m.Secret.ID()
+	b := BlobMatch{Rule: m.Rule.ID, Secret: hex.EncodeToString(id[:]), Short: m.Secret.Short(), Redacted: m.Secret.Preview(), Key: m.Key,
+		Place: place, Path: text(path), Line: m.Line, Column: m.Column, Offset: m.SecretOffset}
+	w.vault.add(b.Rule, b.Secret, m.Secret)
+	w.res.Matches = append(w.res.Matches, b)
+	return true
+}
+
+// text makes a string of an image valid UTF-8, with the bytes that are not as
+// \xNN, so that two names that differ stay different.
+func text(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if r == utf8.RuneError && n == 1 {
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		} else {
+			b.WriteString(s[:n])
+		}
+		s = s[n:]
+	}
+	return b.String()
+}
+
+// headReader remembers the first bytes that pass through it.
+type headReader struct {
+	r    io.Reader
+	head [8]byte
+	n    int
+}
+
+func (h *headReader) Read(p []byte) (int, error) {
+	n, err := h.r.Read(p)
+	if h.n < len(h.head) {
+		h.n += copy(h.head[h.n:], p[:n])
+	}
+	return n, err
+}
+
+// packed reports whether the bytes are those of a compressed file or an
+// archive that compresses, whose contents can't be seen from outside.
+func (h *headReader) packed() bool {
+	b := h.head[:h.n]
+	for _, magic := range []string{"\x1f\x8b", "\x28\xb5\x2f\xfd", "\xfd7zXZ\x00", "BZh", "PK\x03\x04", "7z\xbc\xaf\x27\x1c", "Rar!\x1a\x07", "\x04\x22\x4d\x18"} {
+		if bytes.HasPrefix(b, []byte(magic)) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leakscan/leakscan"
+)
+
+func (a *app) extractCommand() *cobra.Command {
+	var f openFlags
+	var file string
+	var force bool
+	c := &cobra.Command{
+		Use: "extract IMAGE WHERE", Short: extractShort, Long: extractLong, Example: extractExample,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return usage("want IMAGE and WHERE, as in: leakscan extract myapp:1.4 4:/app/.env")
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			o := f.options(a)
+			if file == "" {
+				if isTerminal(a.stdout) && !force {
+					return usage(terminalRefused)
+				}
+				if err := leakscan.Extract(c.Context(), args[0], args[1], o, a.stdout); err != nil {
+					a.code = exitIncomplete
+					return err
+				}
+				return nil
+			}
+			out := &output{file: file}
+			if err := out.open(); err != nil {
+				return usage(cannotWrite, file, err)
+			}
+			defer out.abandon()
+			err := leakscan.Extract(c.Context(), args[0], args[1], o, out.temp)
+			if err == nil && out.temp.Name() != file {
+				if err = errors.Join(out.temp.Close(), os.Rename(out.temp.Name(), file)); err == nil {
+					out.temp = nil
+				}
+			}
+			if err != nil {
+				a.code = exitIncomplete
+			}
+			return err
+		},
+	}
+	c.Flags().StringVarP(&file, "file", "f", "", "write to `FILE`, readable by you only, in place of the standard output")
+	c.Flags().BoolVar(&force, "force", false, "write to a terminal too")
+	f.register(c.Flags())
+	return c
+}

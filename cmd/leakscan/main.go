@@ -1,0 +1,133 @@
+// Leakscan finds the secrets that container images give away, and says where
+// they are, what became of them and how to mend it. See leakscan --help.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/leakscan/leakscan/report"
+)
+
+// The exit codes, of which the first three are the bits of report.Verdict.
+const (
+	exitLeaks      = int(report.Leaks)
+	exitIncomplete = int(report.Incomplete)
+	exitUsage      = 64 // EX_USAGE of sysexits.h
+	exitSignal     = 128
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// app is one run of the command.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr *os.File
+	getenv         func(string) string
+	code           int
+	signal         atomic.Int32 // that ended it; 0: none
+}
+
+func run(args []string) int {
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	defer a.catch(cancel)()
+	root := a.rootCommand()
+	root.SetArgs(args)
+	if err := root.ExecuteContext(ctx); err != nil {
+		a.complain(err)
+		var u *usageError
+		if a.code == 0 || errors.As(err, &u) {
+			a.code = exitUsage
+			if !errors.As(err, &u) {
+				a.code = exitIncomplete
+			}
+		}
+	}
+	if s := a.signal.Load(); s != 0 {
+		return exitSignal + int(s)
+	}
+	return a.code
+}
+
+// catch ends the work at the first SIGINT or SIGTERM, so that what was found
+// is still reported, and the process at the second.
+func (a *app) catch(cancel func()) (stop func()) {
+	ch := make(chan os.Signal, 2)
+	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		for s := range ch {
+			n, _ := s.(syscall.Signal)
+			if !a.signal.CompareAndSwap(0, int32(n)) {
+				os.Exit(exitSignal + int(n))
+			}
+			cancel()
+		}
+	}()
+	return func() { signal.Stop(ch); close(ch) }
+}
+
+// usageError is a mistake in how the command was called.
+type usageError struct{ error }
+
+func usage(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+
+// complain writes an error to the standard error, made safe for a terminal.
+func (a *app) complain(err error) {
+	lines := strings.Split(err.Error(), "\n")
+	for i, l := range lines {
+		lines[i] = report.Escape(l)
+	}
+	fmt.Fprintf(a.stderr, "leakscan: %s\n", strings.Join(lines, "\n  "))
+}
+
+// fromEnv gives every flag that was not set on the command line the value of
+// its variable: LEAKSCAN_FAIL_ON for --fail-on. An empty one counts as unset.
+func (a *app) fromEnv(fs *pflag.FlagSet) error {
+	var first error
+	fs.VisitAll(func(f *pflag.Flag) {
+		if f.Changed || f.Name == "help" || first != nil {
+			return
+		}
+		key := "LEAKSCAN_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value := a.getenv(key)
+		if value == "" {
+			return
+		}
+		values := []string{value}
+		if f.Value.Type() == "stringArray" {
+			values = strings.Split(value, ",")
+		}
+		for _, v := range values {
+			if err := fs.Set(f.Name, v); err != nil {
+				first = usage("%s=%s: %v", key, value, errors.Unwrap(err))
+			}
+		}
+	})
+	return first
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := a.scanCommand()
+	root.AddCommand(a.extractCommand(), a.demoCommand(), a.versionCommand())
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SilenceErrors = true
+	root.SilenceUsage = true
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage("%v\n%s", err, fmt.Sprintf(seeHelp, c.CommandPath()))
+	})
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return a.fromEnv(c.Flags()) }
+	return root
+}

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"github.com/leakscan/leakscan"
+	"github.com/leakscan/leakscan/layerwalk"
+	"github.com/leakscan/leakscan/report"
+)
+
+// scanFlags are the flags of a scan.
+type scanFlags struct {
+	outputs  []string
+	failOn   string
+	show     string
+	progress string
+	color    string
+	workers  int
+	maxBytes int64
+	openFlags
+}
+
+// openFlags say how an image is found.
+type openFlags struct {
+	platform string
+	insecure bool
+}
+
+func (f *openFlags) register(fs *pflag.FlagSet) {
+	fs.StringVar(&f.platform, "platform", "", "`os/arch[/variant]` to read of an image for several, or all (default: this machine's)")
+	fs.BoolVar(&f.insecure, "insecure", false, "allow plain HTTP and unverified TLS to registries")
+}
+
+func (f *openFlags) options(a *app) layerwalk.Options {
+	return layerwalk.Options{Platform: f.platform, Insecure: f.insecure, Stdin: a.stdin, Getenv: a.getenv}
+}
+
+func (f *scanFlags) register(fs *pflag.FlagSet) {
+	fs.StringArrayVarP(&f.outputs, "output", "o", nil, "write a report as `FORMAT[=FILE]`, text or json; repeatable (default text)")
+	fs.StringVar(&f.failOn, "fail-on", "low", "exit with 1 for findings of this `severity` and above: low, medium, high, critical, never")
+	fs.StringVar(&f.show, "show-secrets", "", "show the secrets in clear, on a terminal only; =force: wherever the report goes")
+	fs.Lookup("show-secrets").NoOptDefVal = "terminal"
+	fs.StringVar(&f.progress, "progress", "auto", "show what is being read, on the standard error: auto, plain, tty, quiet")
+	fs.StringVar(&f.color, "color", "auto", "color the text report: auto, always, never")
+	fs.IntVar(&f.workers, "workers", 0, "layers to read at the same time (default: one for each core)")
+	fs.Int64Var(&f.maxBytes, "max-layer-bytes", layerwalk.DefaultMaxBytes, "stop reading a layer that gives more than so many `bytes` when decompressed")
+	f.openFlags.register(fs)
+}
+
+func (a *app) scanCommand() *cobra.Command {
+	var f scanFlags
+	c := &cobra.Command{
+		Use: "leakscan IMAGE...", Short: scanShort, Long: scanLong, Example: scanExample,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("%s\n%s", noImage, fmt.Sprintf(seeHelp, "leakscan"))
+			}
+			return a.report(&f, func(o leakscan.Options) (*report.Report, error) {
+				return leakscan.Scan(c.Context(), args, o)
+			})
+		},
+	}
+	f.register(c.Flags())
+	return c
+}
+
+// output is one report to be written.
+type output struct {
+	format string
+	file   string // "": the standard output
+	temp   *os.File
+}
+
+// report checks the flags, scans, writes what was asked for and sets the exit
+// code.
+func (a *app) report(f *scanFlags, scan func(leakscan.Options) (*report.Report, error)) error {
+	failOn := report.Severity(f.failOn)
+	if failOn != "never" && failOn.Rank() == 0 {
+		return usage(unknownLevel, f.failOn)
+	}
+	switch {
+	case f.workers < 0:
+		return usage(badWorkers, f.workers)
+	case f.maxBytes <= 0:
+		return usage(badBytes, f.maxBytes)
+	case !slices.Contains([]string{"", "terminal", "force"}, f.show):
+		return usage(unknownShow, f.show)
+	case !slices.Contains([]string{"auto", "always", "never"}, f.color):
+		return usage("--color %q: want auto, always or never", f.color)
+	}
+	outs, err := a.outputs(f)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, o := range outs {
+			o.abandon()
+		}
+	}()
+	stdoutTTY := isTerminal(a.stdout)
+	if f.show == "terminal" && (!stdoutTTY || outs[0].file != "") {
+		return usage(showNeedsTTY)
+	}
+	o := leakscan.Options{Open: f.options(a), Workers: f.workers, MaxBytes: f.maxBytes}
+	if f.show != "" {
+		o.Secrets = &leakscan.Vault{}
+	}
+	show, err := newProgress(f.progress, a.stderr)
+	if err != nil {
+		return err
+	}
+	o.Progress = show.update()
+	rep, err := scan(o)
+	show.stop()
+	if err != nil {
+		return &usageError{err}
+	}
+	a.code = int(rep.Verdict(failOn))
+	for _, out := range outs {
+		var reveal func(*report.Finding) (string, bool)
+		if f.show == "force" || f.show == "terminal" && out.file == "" {
+			reveal = o.Secrets.Reveal
+		}
+		if err := a.write(out, rep, f, reveal); err != nil {
+			a.code |= exitIncomplete
+			return err
+		}
+	}
+	if outs[0].file != "" || outs[0].format != "text" {
+		fmt.Fprintln(a.stderr, rep.Summary())
+		if len(rep.Images) == 0 { // nothing could be opened: say why where it is seen
+			for _, g := range rep.Gaps {
+				a.complain(fmt.Errorf("%s: %s", g.Blob, g.Reason))
+			}
+		}
+	}
+	if a.signal.Load() != 0 {
+		fmt.Fprintln(a.stderr, "leakscan: "+interrupted)
+	}
+	return nil
+}
+
+// outputs reads the -o flags. The one for the standard output, if there is
+// one, comes first. Files are opened now, so that a long scan does not end
+// with an error that could have been told before it.
+func (a *app) outputs(f *scanFlags) ([]*output, error) {
+	specs := f.outputs
+	if len(specs) == 0 {
+		specs = []string{"text"}
+	}
+	var std *output
+	var outs []*output
+	for _, s := range specs {
+		format, file, _ := strings.Cut(s, "=")
+		if format != "text" && format != "json" {
+			return nil, usage(unknownFormat, format)
+		}
+		o := &output{format: format, file: file}
+		if file == "" || file == "-" {
+			o.file = ""
+			if std != nil {
+				return nil, usage(twoOnStdout, std.format, format, format)
+			}
+			std = o
+			continue
+		}
+		outs = append(outs, o)
+	}
+	for i, o := range outs {
+		if err := o.open(); err != nil {
+			for _, p := range outs[:i] {
+				p.abandon()
+			}
+			return nil, usage(cannotWrite, o.file, err)
+		}
+	}
+	if std != nil {
+		outs = slices.Insert(outs, 0, std)
+	}
+	return outs, nil
+}
+
+// open makes the file that will become the report. A pipe or a device, such as
+// /dev/stderr, is written directly.
+func (o *output) open() (err error) {
+	if st, serr := os.Stat(o.file); serr == nil && !st.Mode().IsRegular() {
+		if st.IsDir() {
+			return fmt.Errorf("it is a directory")
+		}
+		o.temp, err = os.OpenFile(o.file, os.O_WRONLY, 0)
+		return err
+	}
+	o.temp, err = os.CreateTemp(filepath.Dir(o.file), ".leakscan-*") // mode 0600
+	return err
+}
+
+func (o *output) abandon() {
+	if o.temp != nil {
+		o.temp.Close()
+		if o.temp.Name() != o.file {
+			os.Remove(o.temp.Name())
+		}
+		o.temp = nil
+	}
+}
+
+// write renders the report and puts it in its place, whole or not at all.
+func (a *app) write(o *output, rep *report.Report, f *scanFlags, reveal func(*report.Finding) (string, bool)) error {
+	w, name, tty := io.Writer(a.stdout), "the standard output", isTerminal(a.stdout)
+	if o.temp != nil {
+		w, name, tty = o.temp, o.file, false
+	}
+	var b bytes.Buffer
+	var err error
+	if o.format == "json" {
+		err = report.WriteJSON(&b, rep, report.JSONOptions{Reveal: reveal})
+	} else {
+		to := report.TextOptions{Reveal: reveal, Color: f.color == "always" || f.color == "auto" && tty && a.getenv("NO_COLOR") == ""}
+		if tty {
+			if width, _, werr := term.GetSize(int(a.stdout.Fd())); werr == nil {
+				to.Width = width
+			}
+		}
+		err = report.WriteText(&b, rep, to)
+	}
+	if err == nil {
+		_, err = w.Write(b.Bytes())
+	}
+	if o.temp != nil && err == nil && o.temp.Name() != o.file {
+		if err = o.temp.Close(); err == nil {
+			err = os.Rename(o.temp.Name(), o.file)
+		}
+		if err == nil {
+			o.temp = nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf(cannotWrite, name, err)
+	}
+	return nil
+}
+
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+

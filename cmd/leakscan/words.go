@@ -1,0 +1,81 @@
+package main
+
+// The words that a user reads in help texts and messages, apart from the
+// report's, which are in package report. How they are written: say what it
+// does for the reader, in the present, in plain words; an error names what was
+// read and brings the next thing to try; no blame, no exclamation marks.
+
+const (
+	scanShort = "Find the secrets that container images give away"
+
+	scanLong = `leakscan reads every layer of a container image, the files that later layers
+delete included, its config and history, its manifests and attestations, and
+reports the secrets in them: what each is, in which layer and instruction, what
+became of it, how to see it and how to mend it.
+
+An IMAGE without a prefix is a file or directory of that name, else an image in
+docker, podman, containerd or a registry, in this order. "-" reads the standard
+input. A prefix asks one source only:
+
+  docker:IMAGE  podman:IMAGE  containerd:IMAGE  registry:IMAGE
+  docker-archive:FILE   what docker save writes
+  oci-archive:FILE      an OCI layout in a tar
+  oci-dir:DIR           an OCI layout
+  dir:DIR  file:FILE    plain files, read as one layer
+
+Exit status: 0 clean and complete; 1 leaks; 2 something could not be read or
+verified; 3 both; 64 wrong usage; 130, 143 interrupted. With 0, every byte was
+read, verified and scanned.
+
+Every flag can be set by a variable: LEAKSCAN_FAIL_ON=high for --fail-on high.`
+
+	scanExample = `  leakscan myapp:1.4
+  leakscan registry.example/app@sha256:…
+  leakscan ./image.tar ./oci-layout
+  docker save myapp:1.4 | leakscan -
+  leakscan -o json myapp:1.4 > report.json
+  leakscan -o text -o json=report.json --fail-on high myapp:1.4
+  leakscan --platform all registry.example/app:1.4
+  leakscan demo`
+
+	extractShort = "Write a file out of a layer, as a finding names it"
+
+	extractLong = `extract writes one file of one layer to the standard output or a file, also if
+later layers deleted it. WHERE is LAYER:PATH, LAYER a number from 1 (the lowest)
+or a digest. config:FIELD, manifest:FIELD and index:FIELD write a field of a
+document. Without a path, the whole document or layer is written.
+
+What it writes is the leaked secret in clear. So it does not write to a
+terminal, unless --force says so.`
+
+	extractExample = `  leakscan extract myapp:1.4 4:/app/.env | less
+  leakscan extract myapp:1.4 4:/app/.env -f env.txt
+  leakscan extract myapp:1.4 'config:config.Env[3]' --force
+  leakscan extract ./image.tar config`
+
+	demoShort = "Scan a small leaky image that is made on the spot"
+
+	demoLong = `demo builds a small image in memory that leaks in every way there is, and scans
+it: no daemon and no network are needed. Its secrets are made up. It exits with
+0 if it found what it should.`
+
+	versionShort = "Show the version of leakscan and of its rules"
+
+	seeHelp          = "See %s --help."
+	noImage          = "which image? Try: leakscan IMAGE, or leakscan demo"
+	unknownFormat    = "unknown format %q for -o: there are text and json"
+	twoOnStdout      = "-o %s and -o %s would both go to the standard output: give one of them a file, as in -o %s=FILE"
+	unknownLevel     = "--fail-on %q: want low, medium, high, critical or never"
+	unknownProgress  = "--progress %q: want auto, plain, tty or quiet"
+	unknownShow      = "--show-secrets=%s: want nothing, or force"
+	showNeedsTTY     = "--show-secrets shows them on a terminal only; --show-secrets=force writes them elsewhere too"
+	badWorkers       = "--workers %d: want 1 or more"
+	badBytes         = "--max-layer-bytes %d: want 1 or more"
+	terminalRefused  = "the standard output is a terminal, and this is a leaked secret in clear: redirect it, use -f FILE, or --force"
+	cannotWrite      = "%s can't be written: %w"
+	interrupted      = "interrupted: the report has what was found until then"
+	demoSaved        = "The image is in %s.\n"
+	demoNote         = "this image is made up and in memory only; leakscan demo --save demo.tar writes it, for the commands above"
+	demoMissed       = "the demo found %d secrets in place of %d: this leakscan does not work as it should"
+	extractTwoOutput = "it was not written"
+)

@@ -1,0 +1,210 @@
+// Package detect finds secrets in a stream of bytes. It knows no image and no
+// output.
+//
+// # What counts
+//
+// A [Scanner] finds what gitleaks v8.30.1 finds when it is given the whole file
+// as one text and decodes nothing: the rule's keyword must occur in the file,
+// its pattern must match (leftmost first, no overlaps), the secret must have
+// more than the rule's entropy, and no allowlist may apply. A finding of a
+// rule whose ID says "generic" gives way to one of another rule on its line
+// that contains it. The differences:
+//
+//   - A comment `gitleaks:allow` means nothing. Text inside an image must not
+//     be able to switch the scanner off.
+//   - On a last line without a newline, gitleaks looks at the whole file where
+//     an allowlist is about the line. We look at the line.
+//   - "The line" reaches at most 64 KiB to both sides of the match, for
+//     allowlists and for what gives way to what.
+//   - A match is at most 256 KiB long. One that would be longer is cut or, if
+//     its pattern needs an end that is farther away, not found.
+//   - In a file of more than about 1 MiB, a keyword outside the match must
+//     come before it, or less than 256 KiB after it. Of the default rules
+//     this concerns the six whose pattern does not contain their keyword.
+//
+// # How it runs
+//
+// A stream passes through a buffer of fixed size in rounds ([Scanner.Scan],
+// stream.go). In each round a prefilter (prefilter.go) looks for byte strings
+// that the patterns can't match without (literal.go); where it finds one, the
+// pattern runs over a window around it (window.go), and what matches is judged
+// (judge.go). A pattern that has no such string runs over the whole buffer, if
+// the rule's keyword occurred. So memory does not grow with the file, and most
+// bytes are only ever seen by the prefilter.
+package detect
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/leakscan/leakscan/rules"
+)
+
+// Options are the settings of a [Scanner]. The zero value works.
+type Options struct {
+	// Key is the HMAC key of [Secret.ID]. Empty: a random one, so that IDs
+	// compare within this Scanner only.
+	Key []byte
+
+	// MaxMatches ends a scan with a [LimitError] after so many matches in
+	// one stream. 0: 10,000.
+	MaxMatches int
+
+	limits limits // for tests; zero: defaultLimits
+}
+
+// A Scanner looks for the secrets that a set of rules describes. It does not
+// change after New, and may be used by several goroutines at once.
+type Scanner struct {
+	rules      []*rule
+	global     []*allowlist
+	filter     *prefilter
+	key        []byte
+	maxMatches int
+	limits     limits
+	prepared   sync.Once // for filter, limits and the rules' plans
+	scans      sync.Pool // of *scan: buffers
+}
+
+// Match is one secret in the stream.
+type Match struct {
+	Rule         *rules.Rule
+	Offset, End  int64 // of the match, in bytes from the start of the stream
+	SecretOffset int64 // of the secret
+	Line, Column int   // of the secret's first byte, from 1; Column counts bytes. 0: the rule is about the path
+
+	// Key is the name the secret is assigned to, as in "apiToken" or
+	// "AWS_SECRET_ACCESS_KEY", where the text has one that a human made. It
+	// never holds part of a secret.
+	Key string
+
+	Entropy float64 // of the secret, in bits a character
+	Secret  Secret
+}
+
+// LimitError says that a scan ended early because of [Options.MaxMatches].
+type LimitError struct {
+	Matches int   // how many were found
+	Offset  int64 // where the last of them starts; what follows was not scanned
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("stopped after %d secrets, at byte %d", e.Matches, e.Offset)
+}
+
+// New prepares a scanner for a set of rules, which must not change afterwards.
+// It fails if a pattern is not valid.
+func New(set *rules.Set, o Options) (*Scanner, error) {
+	s := &Scanner{key: o.Key, maxMatches: o.MaxMatches, limits: o.limits}
+	if len(s.key) == 0 {
+		s.key = make([]byte, 32)
+		rand.Read(s.key) // never fails
+	}
+	if s.maxMatches <= 0 {
+		s.maxMatches = 10_000
+	}
+	if s.limits == (limits{}) {
+		s.limits = defaultLimits
+	}
+	for i := range set.Rules {
+		r, err := newRule(&set.Rules[i])
+		if err != nil {
+			return nil, fmt.Errorf("rule %s: %w", set.Rules[i].ID, err)
+		}
+		s.rules = append(s.rules, r)
+	}
+	for i := range set.Allowlists {
+		a, err := newAllowlist(&set.Allowlists[i])
+		if err != nil {
+			return nil, fmt.Errorf("global allowlist %d: %w", i+1, err)
+		}
+		s.global = append(s.global, a)
+	}
+	s.scans.New = func() any {
+		s.prepared.Do(s.prepare)
+		return newScan(s)
+	}
+	return s, nil
+}
+
+// prepare makes what only a scan needs, some 10 ms of work.
+func (s *Scanner) prepare() {
+	for _, r := range s.rules {
+		if r.tree != nil {
+			r.plan = makePlan(r.tree, r.Keywords)
+			r.tree = nil
+		}
+	}
+	s.filter = newPrefilter(s.rules)
+	s.limits.fit(s.rules)
+}
+
+// Scan looks for secrets in what r gives, and yields them by rising Offset. The
+// path is for the rules that look at it; it may be empty.
+//
+// When reading fails, the matches in what was read come first, then the error.
+func (s *Scanner) Scan(path string, r io.Reader) iter.Seq2[Match, error] {
+	return func(yield func(Match, error) bool) {
+		sc := s.scans.Get().(*scan)
+		defer s.scans.Put(sc)
+		sc.run(path, r, nil, yield)
+	}
+}
+
+// ScanBytes is Scan for text that is in memory already. The only error is a
+// [LimitError].
+func (s *Scanner) ScanBytes(path string, b []byte) iter.Seq2[Match, error] {
+	return func(yield func(Match, error) bool) {
+		sc := s.scans.Get().(*scan)
+		defer s.scans.Put(sc)
+		sc.run(path, nil, b, yield)
+	}
+}
+
+// Mask returns text with every secret in it replaced by its preview. It is for
+// the surroundings of a finding: an instruction, a path, a line of a history.
+// Rules that ask for a certain path run here as well.
+func (s *Scanner) Mask(text string) string {
+	sc := s.scans.Get().(*scan)
+	defer s.scans.Put(sc)
+	sc.anyPath = true
+	defer func() { sc.anyPath = false }()
+
+	type span struct {
+		from, to int
+		shown    string
+	}
+	var spans []span
+	sc.run("", nil, []byte(text), func(m Match, err error) bool {
+		if err == nil {
+			from := int(m.SecretOffset)
+			spans = append(spans, span{from, from + len(m.Secret.value()), m.Secret.Preview()})
+		}
+		return true
+	})
+	if len(spans) == 0 {
+		return text
+	}
+	slices.SortStableFunc(spans, func(a, b span) int { return a.from - b.from })
+	var b strings.Builder
+	last := 0
+	for i := 0; i < len(spans); {
+		// Of secrets that overlap, nothing is shown: the first bytes of the
+		// longer one may be most of the shorter one.
+		sp, j := spans[i], i+1
+		for ; j < len(spans) && spans[j].from < sp.to; j++ {
+			sp.to = max(sp.to, spans[j].to)
+			sp.shown = fmt.Sprintf("…(%d characters)", sp.to-sp.from)
+		}
+		b.WriteString(text[last:sp.from])
+		b.WriteString(sp.shown)
+		last, i = sp.to, j
+	}
+	b.WriteString(text[last:])
+	return b.String()
+}

@@ -1,0 +1,142 @@
+package detect
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"regexp/syntax"
+	"strings"
+	"unicode"
+)
+
+// generator makes texts that a pattern matches, from the pattern itself, so
+// that no test has to hold a secret that some other scanner would cry over.
+type generator struct {
+	*rand.Rand
+	long bool // unbounded repeats go on for a while
+	wide bool // letters may become those that only fold to ASCII
+}
+
+func (g *generator) pattern(p string) string {
+	tree, err := syntax.Parse(p, syntax.Perl)
+	if err != nil {
+		panic(err)
+	}
+	var b strings.Builder
+	g.write(&b, tree)
+	return b.String()
+}
+
+func (g *generator) write(b *strings.Builder, re *syntax.Regexp) {
+	switch re.Op {
+	case syntax.OpLiteral:
+		for _, r := range re.Rune {
+			if re.Flags&syntax.FoldCase != 0 {
+				for range g.IntN(4) {
+					if f := unicode.SimpleFold(r); f < 0x80 || g.wide {
+						r = f
+					} else {
+						r = unicode.SimpleFold(f)
+					}
+				}
+			}
+			b.WriteRune(r)
+		}
+	case syntax.OpCharClass:
+		b.WriteRune(g.class(re.Rune))
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		b.WriteByte(byte(' ' + g.IntN('~'-' ')))
+	case syntax.OpCapture:
+		g.write(b, re.Sub[0])
+	case syntax.OpStar:
+		g.repeat(b, re.Sub[0], 0, -1)
+	case syntax.OpPlus:
+		g.repeat(b, re.Sub[0], 1, -1)
+	case syntax.OpQuest:
+		g.repeat(b, re.Sub[0], 0, 1)
+	case syntax.OpRepeat:
+		g.repeat(b, re.Sub[0], re.Min, re.Max)
+	case syntax.OpConcat:
+		for _, s := range re.Sub {
+			g.write(b, s)
+		}
+	case syntax.OpAlternate:
+		g.write(b, re.Sub[g.IntN(len(re.Sub))])
+	}
+}
+
+func (g *generator) class(ranges []rune) rune {
+	ascii := 0
+	for i := 0; i < len(ranges) && ranges[i] < 0x80; i += 2 {
+		ascii += int(min(ranges[i+1], 0x7f)-ranges[i]) + 1
+	}
+	if ascii == 0 || g.wide && g.IntN(12) == 0 {
+		i := g.IntN(len(ranges)/2) * 2
+		return ranges[i] + rune(g.IntN(min(40, int(ranges[i+1]-ranges[i])+1)))
+	}
+	for {
+		k := g.IntN(ascii)
+		for i := 0; i < len(ranges); i += 2 {
+			n := int(min(ranges[i+1], 0x7f)-ranges[i]) + 1
+			if k < n {
+				r := ranges[i] + rune(k)
+				if r < ' ' && r != '\n' && r != '\t' && r != '\r' && g.IntN(50) > 0 {
+					break // seldom a control character
+				}
+				return r
+			}
+			k -= n
+		}
+	}
+}
+
+func (g *generator) repeat(b *strings.Builder, sub *syntax.Regexp, lo, hi int) {
+	n := lo
+	switch {
+	case hi < 0 && g.long:
+		n += g.IntN(400)
+	case hi < 0:
+		n += g.IntN(12)
+	case g.IntN(3) == 0:
+		n = hi
+	case g.IntN(2) == 0:
+		n += g.IntN(hi - lo + 1)
+	}
+	for range n {
+		g.write(b, sub)
+	}
+}
+
+// host makes some 4 KB of a kind of text that secrets are found in.
+func (g *generator) host(kind string) []byte {
+	var b bytes.Buffer
+	word := func() string {
+		return [...]string{"key", "token", "password", "secret", "api", "value", "auth", "name", "curl", "data", "eyebrow",
+			"session", "AKIA", "ghp", "the", "of", "import", "const", "twitter", "jira", "https://example.com/", "ſecret", "tokens"}[g.IntN(23)]
+	}
+	for b.Len() < 4096 {
+		switch kind {
+		case "text", "crlf":
+			for range 1 + g.IntN(9) {
+				fmt.Fprintf(&b, "%s ", word())
+			}
+			if kind == "crlf" {
+				b.WriteByte('\r')
+			}
+			b.WriteByte('\n')
+		case "js":
+			fmt.Fprintf(&b, "const %s = {%s: '%s', %s: %d};\n", word(), word(), word(), word(), g.IntN(1e9))
+		case "minified":
+			fmt.Fprintf(&b, "%s:function(e,t){return %s(%d,\"%s\")},%s=", word()[:1], word(), g.IntN(1e6), word(), word())
+		case "binary":
+			for range 64 {
+				b.WriteByte(byte(g.IntN(256)))
+			}
+			b.WriteString(word())
+		}
+	}
+	b.WriteByte('\n') // see the package comment: gitleaks' last line
+	return b.Bytes()
+}
+
+var hosts = []string{"text", "js", "minified", "binary", "crlf"}

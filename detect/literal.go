@@ -1,0 +1,498 @@
+package detect
+
+import (
+	"bytes"
+	"math"
+	"regexp/syntax"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+)
+
+// This file reads a pattern's syntax tree for what every match of it must have:
+// how long it can be, and byte strings of which it contains at least one.
+//
+// Sizes come twice. Ignoring case, Go's patterns take U+017F (ſ, two bytes) for
+// an s and U+212A (the Kelvin sign, three bytes) for a k; so what is 40 bytes
+// long in all normal text can be 120 bytes long in principle. The prefilter
+// notices whether a text has such characters, and then, and only then, the wide
+// sizes are used.
+
+const infinite = 1 << 30
+
+// size is a number of bytes.
+type size struct{ min, max, wide int }
+
+// most returns the upper bound, for text with or without folding characters.
+func (s size) most(folds bool) int {
+	if folds {
+		return s.wide
+	}
+	return s.max
+}
+
+func (s size) plus(t size) size {
+	return size{min(s.min+t.min, infinite), min(s.max+t.max, infinite), min(s.wide+t.wide, infinite)}
+}
+
+func (s size) or(t size) size {
+	return size{min(s.min, t.min), max(s.max, t.max), max(s.wide, t.wide)}
+}
+
+func (s size) times(lo, hi int) size {
+	times := func(a, n int) int {
+		if a == 0 || n == 0 {
+			return 0
+		}
+		if n < 0 || a >= infinite/n {
+			return infinite
+		}
+		return a * n
+	}
+	return size{times(s.min, lo), times(s.max, hi), times(s.wide, hi)}
+}
+
+// foldsToASCII reports whether r is one of the two characters that ignoring
+// case takes for an ASCII letter.
+func foldsToASCII(r rune) bool { return r == 'ſ' || r == '\u212A' }
+
+// runeSize is the size of any character from lo to hi.
+func runeSize(lo, hi rune) size {
+	s := size{utf8.RuneLen(lo), utf8.RuneLen(hi), utf8.RuneLen(hi)}
+	if s.min < 0 || lo <= utf8.RuneError && utf8.RuneError <= hi {
+		s.min = 1 // a byte that is no UTF-8 counts as U+FFFD
+	}
+	if s.max < 0 {
+		s.max, s.wide = utf8.UTFMax, utf8.UTFMax
+	}
+	if lo == hi && foldsToASCII(lo) {
+		s.min, s.max = 1, 1
+	}
+	return s
+}
+
+// literalRune is the size of one character of a literal.
+func literalRune(r rune, flags syntax.Flags) size {
+	s := runeSize(r, r)
+	if flags&syntax.FoldCase != 0 {
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			s = s.or(runeSize(f, f))
+		}
+	}
+	return s
+}
+
+// measure returns how long a match of re can be. With free, what unbounded
+// repeats match is left out.
+func measure(re *syntax.Regexp, free bool) size {
+	unbounded := func(lo int) size {
+		if free {
+			return size{}
+		}
+		return measure(re.Sub[0], free).times(lo, -1)
+	}
+	switch re.Op {
+	case syntax.OpLiteral:
+		var s size
+		for _, r := range re.Rune {
+			s = s.plus(literalRune(r, re.Flags))
+		}
+		return s
+	case syntax.OpCharClass:
+		if len(re.Rune) == 0 {
+			return size{}
+		}
+		s := runeSize(re.Rune[0], re.Rune[1])
+		for i := 2; i < len(re.Rune); i += 2 {
+			s = s.or(runeSize(re.Rune[i], re.Rune[i+1]))
+		}
+		return s
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return size{1, utf8.UTFMax, utf8.UTFMax}
+	case syntax.OpCapture:
+		return measure(re.Sub[0], free)
+	case syntax.OpStar:
+		return unbounded(0)
+	case syntax.OpPlus:
+		return unbounded(1)
+	case syntax.OpQuest:
+		return measure(re.Sub[0], free).times(0, 1)
+	case syntax.OpRepeat:
+		if re.Max < 0 {
+			return unbounded(re.Min)
+		}
+		return measure(re.Sub[0], free).times(re.Min, re.Max)
+	case syntax.OpConcat:
+		var s size
+		for _, sub := range re.Sub {
+			s = s.plus(measure(sub, free))
+		}
+		return s
+	case syntax.OpAlternate:
+		s := measure(re.Sub[0], free)
+		for _, sub := range re.Sub[1:] {
+			s = s.or(measure(sub, free))
+		}
+		return s
+	}
+	return size{} // matches nothing, or between two characters
+}
+
+// byteSet is a set of byte values.
+type byteSet [256]bool
+
+func (b *byteSet) addRange(lo, hi rune) {
+	for r := lo; r <= hi && r < utf8.RuneSelf; r++ {
+		b[r] = true
+	}
+	switch {
+	case hi < utf8.RuneSelf:
+	case lo == hi:
+		for _, c := range []byte(string(lo)) {
+			b[c] = true
+		}
+	default:
+		for c := utf8.RuneSelf; c < 256; c++ {
+			b[c] = true
+		}
+	}
+}
+
+// collect adds every byte that a match of re can have; with free, only those
+// that its unbounded repeats can match.
+func (b *byteSet) collect(re *syntax.Regexp, free bool) {
+	switch re.Op {
+	case syntax.OpStar, syntax.OpPlus:
+		free = false
+	case syntax.OpRepeat:
+		if re.Max < 0 {
+			free = false
+		}
+	}
+	if !free {
+		switch re.Op {
+		case syntax.OpLiteral:
+			for _, r := range re.Rune {
+				b.addRange(r, r)
+				if re.Flags&syntax.FoldCase != 0 {
+					for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+						b.addRange(f, f)
+					}
+				}
+				if r == utf8.RuneError {
+					b.addRange(utf8.RuneSelf, unicode.MaxRune)
+				}
+			}
+		case syntax.OpCharClass:
+			for i := 0; i < len(re.Rune); i += 2 {
+				b.addRange(re.Rune[i], re.Rune[i+1])
+				if re.Rune[i] == utf8.RuneError {
+					b.addRange(utf8.RuneSelf, unicode.MaxRune)
+				}
+			}
+		case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+			nl := b['\n']
+			b.addRange(0, unicode.MaxRune)
+			b['\n'] = nl || re.Op == syntax.OpAnyChar
+		}
+	}
+	for _, sub := range re.Sub {
+		b.collect(sub, free)
+	}
+}
+
+// item is one step through a pattern: a character of an ASCII set or, where
+// set is nil, a gap of some size.
+type item struct {
+	set  *byteSet
+	size size
+
+	frequency float64 // of the set's bytes in text
+	folded    int     // how many bytes the set has when case is ignored
+	few       []byte  // the members in lower case, if they are not more than four
+}
+
+func newItem(set *byteSet, s size) *item {
+	it := &item{set: set, size: s, frequency: frequency(set), folded: len(foldedBytes(set))}
+	for c, in := range set {
+		if !in || c >= 'A' && c <= 'Z' && set[c|0x20] {
+			continue
+		}
+		if it.few = append(it.few, bytes.ToLower([]byte{byte(c)})...); len(it.few) > 4 {
+			it.few = nil
+			break
+		}
+	}
+	return it
+}
+
+// Patterns with more alternatives than this are not taken apart further.
+const maxAlternatives = 96
+
+// sequences returns ways through re such that every match takes one of them.
+func sequences(re *syntax.Regexp) [][]*item {
+	gap := [][]*item{{{size: measure(re, false)}}}
+	switch re.Op {
+	case syntax.OpLiteral:
+		var seq []*item
+		for _, r := range re.Rune {
+			it, ok := literalItem(r, re.Flags)
+			if !ok {
+				return gap
+			}
+			seq = append(seq, it)
+		}
+		return [][]*item{seq}
+	case syntax.OpCharClass:
+		set := new(byteSet)
+		for i := 0; i < len(re.Rune); i += 2 {
+			lo, hi := re.Rune[i], re.Rune[i+1]
+			if lo == hi && foldsToASCII(lo) {
+				continue
+			}
+			if hi >= utf8.RuneSelf {
+				return gap
+			}
+			set.addRange(lo, hi)
+		}
+		return [][]*item{{newItem(set, measure(re, false))}}
+	case syntax.OpCapture:
+		return sequences(re.Sub[0])
+	case syntax.OpQuest:
+		if sub := sequences(re.Sub[0]); len(sub) <= 4 {
+			return append([][]*item{{}}, sub...)
+		}
+		return gap
+	case syntax.OpPlus:
+		return repeated(re.Sub[0], 1, -1, gap)
+	case syntax.OpRepeat:
+		return repeated(re.Sub[0], re.Min, re.Max, gap)
+	case syntax.OpConcat:
+		all := [][]*item{{}}
+		for _, s := range re.Sub {
+			next := sequences(s)
+			if len(next)*len(all) > maxAlternatives {
+				next = [][]*item{{{size: measure(s, false)}}}
+			}
+			var joined [][]*item
+			for _, a := range all {
+				for _, b := range next {
+					joined = append(joined, append(a[:len(a):len(a)], b...))
+				}
+			}
+			all = joined
+		}
+		return all
+	case syntax.OpAlternate:
+		var all [][]*item
+		for _, s := range re.Sub {
+			all = append(all, sequences(s)...)
+		}
+		if len(all) > maxAlternatives {
+			return gap
+		}
+		return all
+	case syntax.OpStar, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return gap
+	case syntax.OpNoMatch:
+		return nil
+	}
+	return [][]*item{{}} // matches between two characters
+}
+
+// literalItem is the item of an ASCII character.
+func literalItem(r rune, flags syntax.Flags) (*item, bool) {
+	if r >= utf8.RuneSelf {
+		return nil, false
+	}
+	if flags&syntax.FoldCase != 0 {
+		return asciiItems().folded[r], true
+	}
+	return asciiItems().exact[r], true
+}
+
+type itemTable struct{ exact, folded [utf8.RuneSelf]*item }
+
+// asciiItems holds an item for each ASCII character: patterns are full of them.
+var asciiItems = sync.OnceValue(func() *itemTable {
+	t := new(itemTable)
+	for r := range rune(utf8.RuneSelf) {
+		exact, folded := new(byteSet), new(byteSet)
+		exact[r], folded[r] = true, true
+		folded[unicode.ToLower(r)], folded[unicode.ToUpper(r)] = true, true
+		t.exact[r] = newItem(exact, literalRune(r, 0))
+		t.folded[r] = newItem(folded, literalRune(r, syntax.FoldCase))
+	}
+	return t
+})
+
+// repeated is a sub repeated lo to hi times; hi -1 is without end.
+func repeated(sub *syntax.Regexp, lo, hi int, gap [][]*item) [][]*item {
+	seqs := sequences(sub)
+	if len(seqs) != 1 || lo == 0 {
+		return gap
+	}
+	// A long run's first and last bytes are enough to choose a literal from.
+	head, tail := lo, 0
+	if lo > 40 {
+		head, tail = 20, 4
+	}
+	if hi > 0 {
+		hi -= head + tail
+	}
+	var seq []*item
+	for range head {
+		seq = append(seq, seqs[0]...)
+	}
+	if rest := measure(sub, false).times(lo-head-tail, hi); rest.max > 0 {
+		seq = append(seq, &item{size: rest})
+	}
+	for range tail {
+		seq = append(seq, seqs[0]...)
+	}
+	return [][]*item{seq}
+}
+
+// literal is a string of byte sets that a match contains.
+type literal struct {
+	sets []*byteSet
+	gram int // where in sets the four bytes start that the prefilter looks for
+
+	lead   size // from the match's start to the gram
+	length size // of a match with this literal
+}
+
+const (
+	gramSize     = 4
+	anyFolded    = 128   // len(foldedBytes(nil))
+	literalReach = 24    // no literal is longer
+	maxGrams     = 4096  // that one literal may stand for
+	maxHits      = 0.005 // of a gram a byte, in a rough estimate
+)
+
+// chooseLiteral returns the string of seq that is likely to be rarest.
+func chooseLiteral(seq []*item) (best literal, ok bool) {
+	var length, lead size
+	for _, it := range seq {
+		length = length.plus(it.size)
+	}
+	bestCost := math.Inf(1)
+	for i, it := range seq {
+		if it.set != nil && lead.wide < infinite {
+			lo, hi := i, i
+			for lo > 0 && seq[lo-1].set != nil && i-lo < literalReach/2 {
+				lo--
+			}
+			for hi < len(seq) && seq[hi].set != nil && hi-i < literalReach/2 {
+				hi++
+			}
+			// What costs is each hit of the gram, and far more each one of
+			// the whole literal.
+			gram, whole, grams := 1.0, 1.0, 1
+			for k := range seq[lo:hi] {
+				p := seq[lo+k].frequency
+				whole *= p
+				if at := lo + k; at >= i && at < i+gramSize {
+					gram *= p
+				}
+			}
+			for k := i; k < i+gramSize; k++ {
+				if k < hi {
+					grams *= seq[k].folded
+				} else {
+					grams *= anyFolded
+				}
+			}
+			if cost := gram + 50*whole; cost < bestCost && gram <= maxHits && grams <= maxGrams {
+				bestCost, ok = cost, true
+				best = literal{gram: i - lo, lead: lead, length: length}
+				for _, it := range seq[lo:hi] {
+					best.sets = append(best.sets, it.set)
+				}
+			}
+		}
+		lead = lead.plus(it.size)
+	}
+	return best, ok
+}
+
+// frequency is how often a byte of text is in the set: a rough guess, good
+// enough to prefer "xoxb" to "api-".
+func frequency(set *byteSet) float64 {
+	p, n := 0.0, 0
+	for c, in := range set {
+		if !in {
+			continue
+		}
+		n++
+		switch c {
+		case ' ', 'e', 't', 'a', 'o', 'i', 'n', 's', 'r':
+			p += 0.06
+		case '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '-', '_', '.', '"', '/',
+			'b', 'c', 'd', 'f', 'g', 'h', 'j', 'k', 'l', 'm', 'p', 'q', 'u', 'v', 'w', 'x', 'y', 'z':
+			p += 0.02
+		default:
+			p += 0.01
+		}
+	}
+	if n > 4 {
+		p = max(p, 0.25) // members of a class come in runs
+	}
+	return min(p, 1)
+}
+
+// foldedBytes returns what the set's bytes are once 0x20 is set in each of
+// them, which is how the prefilter ignores case; nil is any byte.
+func foldedBytes(set *byteSet) []byte {
+	var in byteSet
+	for c := range 256 {
+		if set == nil || set[c] {
+			in[c|0x20] = true
+		}
+	}
+	var out []byte
+	for c, ok := range in {
+		if ok {
+			out = append(out, byte(c))
+		}
+	}
+	return out
+}
+
+// holdsKeyword reports whether the text of every match that takes this way has
+// one of the keywords, as long as there are no folding characters in it.
+func holdsKeyword(seq []*item, keywords []string) bool {
+	for i := range seq {
+		if spellsKeyword(seq[i:], "", keywords) {
+			return true
+		}
+	}
+	return false
+}
+
+func allHoldKeyword(seqs [][]*item, keywords []string) bool {
+	return !slices.ContainsFunc(seqs, func(seq []*item) bool { return !holdsKeyword(seq, keywords) })
+}
+
+// spellsKeyword reports whether, after prefix, every choice from the sets of
+// seq makes a keyword.
+func spellsKeyword(seq []*item, prefix string, keywords []string) bool {
+	possible := false
+	for _, k := range keywords {
+		if k == prefix {
+			return true
+		}
+		possible = possible || strings.HasPrefix(k, prefix)
+	}
+	if !possible || len(seq) == 0 || len(seq[0].few) == 0 {
+		return false
+	}
+	for _, c := range seq[0].few {
+		if !spellsKeyword(seq[1:], prefix+string(rune(c)), keywords) {
+			return false
+		}
+	}
+	return true
+}

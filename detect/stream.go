@@ -1,0 +1,464 @@
+package detect
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sort"
+)
+
+// limits are the sizes that decide where a stream is cut and how far the
+// scanner sees. Tests make them tiny, so that every match crosses an edge.
+type limits struct {
+	chunk    int // new bytes that one round commits
+	maxMatch int // no match is longer
+	line     int // how far "the line" reaches to each side of a match
+
+	// From the rules, by fit:
+	back int // bytes kept before a round's start
+	lead int // how far into a match its literal may start
+	size int // of the buffer
+}
+
+var defaultLimits = limits{chunk: 1 << 20, maxMatch: 256 << 10, line: 64 << 10}
+
+// fit makes room for the longest match that a pattern can have.
+func (l *limits) fit(rs []*rule) {
+	for _, r := range rs {
+		lead, length := r.plan.reach()
+		l.lead = max(l.lead, lead)
+		l.maxMatch = max(l.maxMatch, length)
+	}
+	l.lead += literalReach
+	l.back = max(l.line, l.lead+context, keyReach) + 1
+	l.size = l.back + l.chunk + l.ahead()
+}
+
+// ahead is how many bytes behind a round's commit point must be in the buffer.
+func (l *limits) ahead() int { return l.lead + l.maxMatch + l.line }
+
+// A scan is the state of one stream on its way through a Scanner.
+//
+// The stream passes in rounds. The buffer of a round is
+//
+//	| kept before | new: matches that start here are committed | seen ahead |
+//	0             from                                    commit           len(d)
+//
+// and the next round starts where this one's commit point is. A match belongs
+// to the round in which it starts, and all of it, its line and its context are
+// in the buffer. So that a pattern finds in pieces what it would find in one,
+// each rule remembers where its last match ended: the search goes on there.
+type scan struct {
+	s       *Scanner
+	anyPath bool   // rules that ask for a path run whatever the path
+	buf     []byte // of limits.size; nil until a reader needs it
+
+	path         string
+	d            []byte
+	base         int64 // stream offset of d[0]
+	from, commit int   // in d
+	end          bool  // d ends where the stream ends
+	rules        []ruleState
+	filter       filterState
+
+	lines     int   // newlines before d[from]
+	lineStart int64 // stream offset of the line that d[from] is on
+
+	found   []finding // of this round and, in front, those that wait for the end of their line
+	recent  []finding // findings on the current line that are out, and may make others give way
+	cut     int64     // stream offset after which this round's findings are incomplete; -1: none
+	yielded int
+}
+
+// ruleState is what a scan knows of one rule.
+type ruleState struct {
+	applies tristate
+	keyword bool  // one was seen in this stream
+	last    int64 // stream offset of the end of the last match
+	windows []span
+	reach   reach
+}
+
+type tristate int8
+
+const (
+	unknown tristate = iota
+	yes
+	no
+)
+
+type span struct{ lo, hi int }
+
+// finding is a Match on its way out.
+type finding struct {
+	Match
+	order  int   // of the rule
+	start  int64 // of the match, before it was trimmed
+	line   int   // of start
+	secret []byte
+}
+
+func newScan(s *Scanner) *scan {
+	return &scan{s: s, rules: make([]ruleState, len(s.rules))}
+}
+
+// run scans what r gives or, if r is nil, text.
+func (sc *scan) run(path string, r io.Reader, text []byte, yield func(Match, error) bool) {
+	defer sc.forget()
+	for _, a := range sc.s.global {
+		if a.passesFile(path) {
+			return
+		}
+	}
+	sc.path = path
+	if !sc.pathRules(yield) {
+		return
+	}
+	if r == nil {
+		sc.d, sc.end = text, true
+		sc.commit = len(text)
+		sc.round()
+		sc.emit(yield)
+		return
+	}
+	if sc.buf == nil {
+		sc.buf = make([]byte, sc.s.limits.size)
+	}
+	kept := 0
+	for {
+		n, err := fill(r, sc.buf[kept:])
+		sc.d = sc.buf[:kept+n]
+		sc.end = err != nil
+		sc.commit = len(sc.d)
+		if !sc.end {
+			sc.commit = runeStart(sc.d, len(sc.d)-sc.s.limits.ahead())
+		}
+		sc.round()
+		if !sc.emit(yield) {
+			return
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			yield(Match{}, fmt.Errorf("reading at byte %d: %w", sc.base+int64(len(sc.d)), err))
+		}
+		if err != nil {
+			return
+		}
+		drop := max(0, sc.commit-sc.s.limits.back)
+		kept = copy(sc.buf, sc.d[drop:])
+		sc.base += int64(drop)
+		sc.from = sc.commit - drop
+	}
+}
+
+// fill reads until b is full or the reader ends. io.EOF means that it ended.
+func fill(r io.Reader, b []byte) (n int, err error) {
+	for idle := 0; n < len(b) && err == nil; {
+		var k int
+		k, err = r.Read(b[n:])
+		n += k
+		if k > 0 {
+			idle = 0
+		} else if idle++; idle == 100 && err == nil {
+			err = io.ErrNoProgress
+		}
+	}
+	return n, err
+}
+
+// runeStart moves i back to the start of a character, if it is inside of one.
+func runeStart(d []byte, i int) int {
+	for k := 0; k < 3 && i-k > 0; k++ {
+		if d[i-k]&0xC0 != 0x80 {
+			return i - k
+		}
+	}
+	return i
+}
+
+// forget readies the scan for the next stream.
+func (sc *scan) forget() {
+	for i := range sc.rules {
+		w := sc.rules[i].windows
+		sc.rules[i] = ruleState{windows: w[:0]}
+	}
+	clear(sc.found[:cap(sc.found)])
+	clear(sc.recent[:cap(sc.recent)])
+	*sc = scan{s: sc.s, anyPath: sc.anyPath, buf: sc.buf, rules: sc.rules, found: sc.found[:0], recent: sc.recent[:0], filter: sc.filter}
+}
+
+// pathRules yields the matches of rules that look at the path alone.
+func (sc *scan) pathRules(yield func(Match, error) bool) bool {
+	for _, r := range sc.s.rules {
+		if r.Pattern != "" || sc.anyPath || !r.applies(sc.path, false) {
+			continue
+		}
+		sc.yielded++
+		if !yield(Match{Rule: r.Rule, Secret: newPathSecret(r.ID, sc.path, sc.s.key)}, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// round finds the matches that start in d[from:commit].
+func (sc *scan) round() {
+	sc.cut = -1
+	old := len(sc.found)
+	sc.s.filter.scan(sc)
+	for i := range sc.s.rules {
+		st := &sc.rules[i]
+		if len(st.windows) == 0 {
+			continue
+		}
+		count := 0
+		for _, w := range st.windows {
+			if !sc.search(i, w, &count) {
+				break
+			}
+		}
+		st.windows, st.reach = st.windows[:0], reach{}
+	}
+	fresh := sc.found[old:]
+	sort.Slice(fresh, func(i, j int) bool {
+		a, b := &fresh[i], &fresh[j]
+		if a.Offset != b.Offset {
+			return a.Offset < b.Offset
+		}
+		return a.order < b.order
+	})
+	sc.locate(fresh)
+	sc.count()
+}
+
+// search judges what rule i matches in a window, and reports whether to go on.
+func (sc *scan) search(i int, w span, count *int) bool {
+	r, st := sc.s.rules[i], &sc.rules[i]
+	next := max(sc.from, int(st.last-sc.base))
+	if w.lo >= next {
+		return sc.judgeAll(i, r.pattern().FindAllIndex(sc.d[w.lo:w.hi], -1), w.lo, count)
+	}
+	// The window reaches back to before the place where this rule's search
+	// has to go on. A slice that starts there would hide the character before
+	// it from \b and ^, so resume matches that character first, and whatever
+	// lies between it and the next match.
+	for next < w.hi {
+		loc := r.resume().FindSubmatchIndex(sc.d[next-1 : w.hi])
+		if loc == nil {
+			return true
+		}
+		start, end := next-1+loc[2], next-1+loc[3]
+		// From its first match on, the plain and faster pattern will do, if
+		// it sees the same match without what is before it.
+		if all := r.pattern().FindAllIndex(sc.d[start:w.hi], -1); len(all) > 0 && all[0][0] == 0 && all[0][1] == end-start {
+			return sc.judgeAll(i, all, start, count)
+		}
+		if !sc.judgeAll(i, [][]int{{0, end - start}}, start, count) {
+			return false
+		}
+		next = max(end, start+1)
+	}
+	return true
+}
+
+// judgeAll judges matches that are given relative to d[at], up to the commit
+// point, and reports whether it got through all of them.
+func (sc *scan) judgeAll(i int, locs [][]int, at int, count *int) bool {
+	for _, loc := range locs {
+		start, end := at+loc[0], at+loc[1]
+		if start >= sc.commit && !(sc.end && start == len(sc.d)) {
+			return false
+		}
+		sc.rules[i].last = sc.base + int64(end)
+		if sc.judge(i, start, end) {
+			if *count++; *count > sc.s.maxMatches {
+				if at := sc.base + int64(start); sc.cut < 0 || at < sc.cut {
+					sc.cut = at
+				}
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// judge appends the match d[start:end] of rule i to found, if it counts.
+func (sc *scan) judge(i, start, end int) bool {
+	r := sc.s.rules[i]
+	trimmed := bytes.TrimLeft(sc.d[start:end], "\n")
+	lo := end - len(trimmed)
+	match := bytes.TrimRight(trimmed, "\n")
+	hi := lo + len(match)
+
+	if !sc.keywordSeen(i, match) {
+		return false
+	}
+	from, to := r.secretOf(match)
+	secret := match[from:to]
+	h := entropy(secret)
+	if r.MinEntropy != 0 && h <= r.MinEntropy {
+		return false
+	}
+	line := func() []byte { return sc.line(lo, hi) }
+	for _, a := range sc.s.global {
+		if a.allows(sc.path, secret, match, line) {
+			return false
+		}
+	}
+	for _, a := range r.allowlists {
+		if a.allows(sc.path, secret, match, line) {
+			return false
+		}
+	}
+	sec := NewSecret(r.ID, secret, sc.s.key)
+	sc.found = append(sc.found, finding{
+		Match: Match{
+			Rule:         r.Rule,
+			Offset:       sc.base + int64(lo),
+			End:          sc.base + int64(hi),
+			SecretOffset: sc.base + int64(lo+from),
+			Entropy:      h,
+			Secret:       sec,
+		},
+		order:  i,
+		start:  sc.base + int64(start),
+		secret: sec.value(),
+	})
+	return true
+}
+
+// keywordSeen reports whether rule i's keyword gate is open for a match.
+func (sc *scan) keywordSeen(i int, match []byte) bool {
+	r, st := sc.s.rules[i], &sc.rules[i]
+	if st.keyword || r.hasKeyword(match) {
+		return true
+	}
+	// The prefilter looks for keywords as ASCII. With characters around that
+	// only become ASCII in lower case, the text itself has to be asked.
+	if sc.filter.folds && r.hasKeyword(sc.d[sc.from:]) {
+		st.keyword = true
+	}
+	return st.keyword
+}
+
+// line returns the line or lines of d[lo:hi], with the newline before.
+func (sc *scan) line(lo, hi int) []byte {
+	a, b := max(0, lo-sc.s.limits.line), min(len(sc.d), hi+sc.s.limits.line)
+	if k := bytes.LastIndexByte(sc.d[a:lo], '\n'); k >= 0 {
+		a += k
+	}
+	if k := bytes.IndexByte(sc.d[hi:b], '\n'); k >= 0 {
+		b = hi + k
+	}
+	return sc.d[a:b]
+}
+
+// locate gives sorted findings their lines and columns, and their names.
+func (sc *scan) locate(fs []finding) {
+	at, lines := sc.from, sc.lines
+	for i := range fs {
+		f := &fs[i]
+		start, secret := int(f.start-sc.base), int(f.SecretOffset-sc.base)
+		if start > at { // sorted by the trimmed start, so not always
+			lines += bytes.Count(sc.d[at:start], newline)
+			at = start
+		}
+		before := lines - bytes.Count(sc.d[start:at], newline)
+		f.line = before
+		if start < len(sc.d) && sc.d[start] == '\n' {
+			f.line++
+		}
+		f.Line = before + bytes.Count(sc.d[start:secret], newline) + 1
+		lineStart := sc.lineStart
+		if k := bytes.LastIndexByte(sc.d[:secret], '\n'); k >= 0 {
+			lineStart = sc.base + int64(k) + 1
+		}
+		f.Column = int(f.SecretOffset-lineStart) + 1
+		if a, b := keyName(sc.d, secret); b > a && !overlaps(fs, sc.base+int64(a), sc.base+int64(b)) {
+			f.Key = string(sc.d[a:b])
+		}
+	}
+}
+
+var newline = []byte{'\n'}
+
+// overlaps reports whether a secret has bytes in [from, to).
+func overlaps(fs []finding, from, to int64) bool {
+	for i := range fs {
+		f := &fs[i]
+		if f.SecretOffset < to && from < f.SecretOffset+int64(len(f.secret)) {
+			return true
+		}
+	}
+	return false
+}
+
+// count moves lines and lineStart on to the commit point.
+func (sc *scan) count() {
+	part := sc.d[sc.from:sc.commit]
+	sc.lines += bytes.Count(part, newline)
+	if k := bytes.LastIndexByte(part, '\n'); k >= 0 {
+		sc.lineStart = sc.base + int64(sc.from+k) + 1
+	}
+}
+
+// emit yields the findings that are final, and keeps those whose line goes on
+// behind the commit point: what is still to come may make them give way.
+func (sc *scan) emit(yield func(Match, error) bool) bool {
+	commit, reach := sc.base+int64(sc.commit), int64(sc.s.limits.line)
+	final := len(sc.found)
+	if !sc.end && sc.cut < 0 {
+		hold := max(sc.lineStart, commit-reach)
+		final = sort.Search(len(sc.found), func(i int) bool { return sc.found[i].start >= hold })
+	}
+	for i := range sc.found[:final] {
+		f := &sc.found[i]
+		if sc.cut >= 0 && f.start >= sc.cut {
+			break
+		}
+		if sc.givesWay(f) {
+			continue
+		}
+		if sc.yielded == sc.s.maxMatches {
+			yield(Match{}, &LimitError{Matches: sc.yielded, Offset: f.Offset})
+			return false
+		}
+		sc.yielded++
+		if !yield(f.Match, nil) {
+			return false
+		}
+	}
+	if sc.cut >= 0 {
+		yield(Match{}, &LimitError{Matches: sc.yielded, Offset: sc.cut})
+		return false
+	}
+	for _, f := range sc.found[:final] {
+		if !sc.s.rules[f.order].generic {
+			sc.recent = append(sc.recent, f)
+		}
+	}
+	sc.recent = slices.DeleteFunc(sc.recent, func(f finding) bool { return f.start < max(sc.lineStart, commit-2*reach) })
+	sc.found = slices.Delete(sc.found, 0, final)
+	return true
+}
+
+// givesWay reports whether f is of a generic rule, and another rule found the
+// same secret, or more of it, on the same line.
+func (sc *scan) givesWay(f *finding) bool {
+	if !sc.s.rules[f.order].generic {
+		return false
+	}
+	reach := int64(sc.s.limits.line)
+	better := func(fs []finding) bool {
+		i := sort.Search(len(fs), func(i int) bool { return fs[i].Offset >= f.Offset-reach })
+		for ; i < len(fs) && fs[i].Offset <= f.Offset+reach; i++ {
+			g := &fs[i]
+			if g.line == f.line && !sc.s.rules[g.order].generic && bytes.Contains(g.secret, f.secret) {
+				return true
+			}
+		}
+		return false
+	}
+	return better(sc.found) || better(sc.recent)
+}

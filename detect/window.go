@@ -1,0 +1,300 @@
+package detect
+
+import (
+	"regexp/syntax"
+	"slices"
+)
+
+// A rule's pattern need not run over the whole text. If every match contains a
+// literal at an offset between a and b from its start, and has at most m bytes,
+// then running the pattern over the windows
+//
+//	[hit - b - context, hit - a + m + context]
+//
+// around all hits of the literal, merged where they touch, gives what running
+// it over the text gives. All matches are inside of a window. And none is made
+// up by a window's edge being taken for the start or end of the text: it would
+// have to begin or end within context of the edge, but its own literal, which
+// is in the text too, would have put the edge farther away.
+//
+// A hit may be passed over only for a reason that excludes a match, never for
+// one that excludes a finding: a match that is no finding still uses up its
+// text, and what comes after depends on that.
+
+// context is what a window has on each side of a match: more than one
+// character, for \b and the like.
+const context = 4
+
+// plan says how to run a pattern. It is made from the pattern alone.
+type plan struct {
+	literals []literal // nil: the pattern must run over everything
+	gated    bool      // a match need not contain a keyword
+
+	length size     // of a match
+	free   *byteSet // what the unbounded repeats match; nil: there are none
+	bound  size     // how many bytes of a match are something else
+
+	edge   bool    // a match starts at a word's edge
+	assign *assign // nil: not of that form
+}
+
+func makePlan(tree *syntax.Regexp, keywords []string) plan {
+	p := plan{length: measure(tree, false)}
+	if p.length.max >= infinite {
+		p.free = new(byteSet)
+		p.free.collect(tree, true)
+		p.bound = measure(tree, true)
+	}
+	parts := flatten(tree, nil)
+	p.edge = len(parts) > 0 && parts[0].Op == syntax.OpWordBoundary
+	if a, n := newAssign(parts); a != nil {
+		// Only literals before the operator, as the check starts from them.
+		p.assign = a
+		parts = parts[:n]
+	}
+	seqs := sequences(&syntax.Regexp{Op: syntax.OpConcat, Sub: parts})
+	p.gated = len(keywords) > 0 && !allHoldKeyword(seqs, keywords)
+	if p.gated && p.assign != nil {
+		p.gated = !allHoldKeyword(sequences(tree), keywords)
+	}
+	for _, seq := range seqs {
+		l, ok := chooseLiteral(seq)
+		if !ok {
+			p.literals, p.assign = nil, nil
+			return p
+		}
+		p.literals = append(p.literals, l)
+	}
+	return p
+}
+
+// flatten appends the parts of nested concatenations.
+func flatten(re *syntax.Regexp, parts []*syntax.Regexp) []*syntax.Regexp {
+	if re.Op == syntax.OpConcat {
+		for _, s := range re.Sub {
+			parts = flatten(s, parts)
+		}
+		return parts
+	}
+	if re.Op == syntax.OpCapture && len(parts) == 0 && re.Sub[0].Op == syntax.OpConcat {
+		return flatten(re.Sub[0], parts)
+	}
+	return append(parts, re)
+}
+
+// reach returns how far before a literal a match may start, and how long a
+// match of bounded length may be.
+func (p *plan) reach() (lead, length int) {
+	for _, l := range p.literals {
+		lead = max(lead, l.lead.wide)
+	}
+	if p.length.wide < infinite {
+		length = p.length.wide
+	}
+	return lead, length
+}
+
+// assign is the check for the form that half of the rules have, and whose
+// keywords ("key", "token", a brand) occur all over any source text: a name,
+// some blanks or quotes, an operator, a value.
+type assign struct {
+	gap    byteSet // between the literal and the operator
+	op     byteSet
+	filler byteSet // between the operator and the value
+	value  byteSet
+
+	opReach  int // from a literal to the operator
+	fillSize int // of the operator and the filler
+	minValue int
+	maxValue int
+	rest     int // behind the value
+}
+
+// newAssign returns the check if a pattern of these parts has the form, and the
+// index of the operator among them.
+func newAssign(parts []*syntax.Regexp) (*assign, int) {
+	var ops byteSet
+	for _, c := range []byte("=>:|?,") {
+		ops[c] = true
+	}
+	a := new(assign)
+	n := -1
+	for i, p := range parts {
+		var set byteSet
+		set.collect(p, false)
+		if i > 0 && measure(p, false).min > 0 && set.within(&ops) {
+			n, a.op = i, set
+			break
+		}
+		for c, in := range set {
+			a.gap[c] = a.gap[c] || in
+		}
+	}
+	if n < 0 {
+		return nil, 0
+	}
+	for c := range a.gap {
+		if a.gap[c] && a.op[c] {
+			return nil, 0 // then the operator is not the first byte behind the gap
+		}
+	}
+	for _, p := range parts[:n] {
+		a.opReach = min(infinite, a.opReach+measure(p, false).wide)
+	}
+	a.fillSize = measure(parts[n], false).wide
+	a.filler = a.op
+	for _, p := range parts[n+1:] {
+		m := measure(p, false)
+		switch {
+		case a.minValue > 0:
+			a.rest = min(infinite, a.rest+m.wide)
+		case m.min > 0:
+			a.minValue, a.maxValue = m.min, m.wide
+			a.value.collect(p, false)
+		default:
+			a.filler.collect(p, false)
+			a.fillSize = min(infinite, a.fillSize+m.wide)
+		}
+	}
+	if a.minValue == 0 || max(a.opReach, a.fillSize, a.rest) >= infinite {
+		return nil, 0
+	}
+	return a, n
+}
+
+func (b *byteSet) within(c *byteSet) bool {
+	for i := range b {
+		if b[i] && !c[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// bounds returns a span that holds every match in d that has its literal at
+// d[at:] and starts at first or later. It reports false if there can be none.
+func (a *assign) bounds(d []byte, at, first, maxMatch int) (w span, ok bool) {
+	op, end := at, min(len(d), at+a.opReach+1)
+	for op < end && a.gap[d[op]] {
+		op++
+	}
+	if op == end || !a.op[d[op]] {
+		return w, false
+	}
+	run := 0
+	end = min(len(d), op+a.fillSize+a.minValue)
+	for i := op + 1; run < a.minValue; i++ {
+		if i >= end {
+			return w, false
+		}
+		if a.value[d[i]] {
+			run++
+		} else if run = 0; !a.filler[d[i]] {
+			return w, false
+		}
+	}
+	// All between the start and the operator is in gap, and all of the value
+	// behind its last possible start is in value.
+	w.lo = at
+	for w.lo > first && a.gap[d[w.lo-1]] {
+		w.lo--
+	}
+	w.hi = min(len(d), op+a.fillSize)
+	for end = min(len(d), w.hi+min(a.maxValue, maxMatch)); w.hi < end && a.value[d[w.hi]]; {
+		w.hi++
+	}
+	w.hi += a.rest
+	return w, true
+}
+
+// reach remembers how far the last window of a rule with unbounded matches
+// went, so that windows of hits close to each other cost no more than one.
+type reach struct {
+	set       bool
+	start, hi int // in d
+	other     int // bytes in d[start:hi] that are not free
+}
+
+// extend returns where a match that starts at start, or before, must have
+// ended: all but bound of its bytes are free.
+func (r *reach) extend(d []byte, start int, free *byteSet, bound, maxMatch int) int {
+	if !r.set || start >= r.hi {
+		*r = reach{set: true, start: start, hi: start}
+	}
+	for ; r.start < start; r.start++ {
+		if !free[d[r.start]] {
+			r.other--
+		}
+	}
+	for end := min(len(d), r.start+maxMatch); r.hi < end; r.hi++ {
+		if !free[d[r.hi]] {
+			if r.other == bound {
+				break
+			}
+			r.other++
+		}
+	}
+	return r.hi
+}
+
+// hit opens a window for rule i around a literal whose gram is at d[at:].
+func (sc *scan) hit(i int, l *literal, at int) {
+	r, st, folds := sc.s.rules[i], &sc.rules[i], sc.filter.folds
+	p := &r.plan
+	first, last := at-l.lead.most(folds), at-l.lead.min // where a match may start
+	if last < sc.from || first >= sc.commit {
+		return
+	}
+	if p.edge && first == last && first > 0 && isWord(sc.d[first-1]) == isWord(sc.d[first]) {
+		return
+	}
+	if !sc.looksAt(i) {
+		return
+	}
+	w := span{lo: max(0, first)}
+	if p.assign != nil {
+		var ok bool
+		if w, ok = p.assign.bounds(sc.d, at, w.lo, sc.s.limits.maxMatch); !ok {
+			return
+		}
+	} else if n := l.length.most(folds); n < infinite {
+		w.hi = last + n
+	} else {
+		w.hi = st.reach.extend(sc.d, max(0, last), p.free, p.bound.most(folds), sc.s.limits.maxMatch)
+	}
+	st.add(span{max(0, w.lo-context), min(len(sc.d), w.hi+context)})
+}
+
+// add merges w into the windows, which are sorted and do not touch.
+func (st *ruleState) add(w span) {
+	for n := len(st.windows); n > 0 && st.windows[n-1].hi >= w.lo; n-- {
+		// As hits come in order, only the last windows can touch.
+		w.lo, w.hi = min(w.lo, st.windows[n-1].lo), max(w.hi, st.windows[n-1].hi)
+		st.windows = st.windows[:n-1]
+	}
+	st.windows = append(st.windows, w)
+}
+
+// sort puts windows in order that were added out of order.
+func (st *ruleState) sort() {
+	ws := st.windows
+	slices.SortFunc(ws, func(a, b span) int { return a.lo - b.lo })
+	st.windows = ws[:0]
+	for _, w := range ws {
+		st.add(w)
+	}
+}
+
+// looksAt reports whether rule i looks at files of this path.
+func (sc *scan) looksAt(i int) bool {
+	st := &sc.rules[i]
+	if st.applies == unknown {
+		st.applies = no
+		if sc.s.rules[i].applies(sc.path, sc.anyPath) {
+			st.applies = yes
+		}
+	}
+	return st.applies == yes
+}
+
+func isWord(c byte) bool { return isAlnum(c) || c == '_' }

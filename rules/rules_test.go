@@ -1,0 +1,200 @@
+package rules
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func defaults(t testing.TB) *Set {
+	t.Helper()
+	s, err := Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestDefault(t *testing.T) {
+	s := defaults(t)
+	if len(s.Rules) != 222 {
+		t.Errorf("%d rules, want 222", len(s.Rules))
+	}
+	if err := s.Validate(); err != nil {
+		t.Error(err)
+	}
+	kebab := regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	titles := map[string]string{}
+	for i := range s.Rules {
+		r := &s.Rules[i]
+		if !kebab.MatchString(r.ID) {
+			t.Errorf("%s: not kebab-case", r.ID)
+		}
+		if s.Rule(r.ID) != r {
+			t.Errorf("%s: Rule finds another one", r.ID)
+		}
+		if r.Description == "" || r.Title == "" || strings.Contains(r.Title, "  ") || strings.Contains(r.Title, "-key") {
+			t.Errorf("%s: title %q, description %q", r.ID, r.Title, r.Description)
+		}
+		if other, ok := titles[r.Title]; ok {
+			t.Errorf("%s and %s: both are %q", r.ID, other, r.Title)
+		}
+		titles[r.Title] = r.ID
+		switch r.Severity {
+		case SeverityLow, SeverityMedium, SeverityHigh, SeverityCritical:
+		default:
+			t.Errorf("%s: severity %q", r.ID, r.Severity)
+		}
+		switch r.Confidence {
+		case ConfidenceLow, ConfidenceMedium, ConfidenceHigh:
+		default:
+			t.Errorf("%s: confidence %q", r.ID, r.Confidence)
+		}
+		if r.Pattern != "" && len(r.Keywords) == 0 {
+			t.Errorf("%s: no keyword", r.ID)
+		}
+	}
+	if s.Rule("no-such-rule") != nil {
+		t.Error("found a rule that is not there")
+	}
+}
+
+func TestMetadata(t *testing.T) {
+	s := defaults(t)
+	for _, tt := range []struct {
+		id, title string
+		sev       Severity
+		conf      Confidence
+	}{
+		{"aws-access-token", "AWS access token", SeverityCritical, ConfidenceHigh},
+		{"github-pat", "GitHub personal access token", SeverityCritical, ConfidenceHigh},
+		{"gitlab-cicd-job-token", "GitLab CI/CD job token", SeverityCritical, ConfidenceHigh},
+		{"azure-ad-client-secret", "Azure AD client secret", SeverityCritical, ConfidenceHigh},
+		{"private-key", "Private key", SeverityCritical, ConfidenceHigh},
+		{"stripe-access-token", "Stripe access token", SeverityCritical, ConfidenceHigh},
+		{"openai-api-key", "OpenAI API key", SeverityHigh, ConfidenceHigh},
+		{"datadog-access-token", "Datadog access token", SeverityHigh, ConfidenceMedium},
+		{"generic-api-key", "Generic API key or password", SeverityMedium, ConfidenceLow},
+		{"pkcs12-file", "PKCS #12 key file", SeverityMedium, ConfidenceMedium},
+		{"discord-client-id", "Discord client ID", SeverityLow, ConfidenceMedium},
+		{"lob-pub-api-key", "Lob public API key", SeverityLow, ConfidenceMedium},
+	} {
+		r := s.Rule(tt.id)
+		if r == nil {
+			t.Errorf("%s: no such rule", tt.id)
+			continue
+		}
+		if r.Title != tt.title || r.Severity != tt.sev || r.Confidence != tt.conf {
+			t.Errorf("%s: %q %s %s, want %q %s %s", tt.id, r.Title, r.Severity, r.Confidence, tt.title, tt.sev, tt.conf)
+		}
+	}
+}
+
+// The allowlists are where a scanner goes quiet, so what is kept of them is
+// pinned here.
+func TestAllowlists(t *testing.T) {
+	s := defaults(t)
+	for _, a := range s.Allowlists {
+		if len(a.Paths) > 0 {
+			t.Errorf("a global path allowlist got in: %q", a.Paths)
+		}
+	}
+	if len(s.Allowlists) != 1 || len(s.Allowlists[0].Patterns) == 0 || len(s.Allowlists[0].StopWords) == 0 {
+		t.Errorf("global allowlists: %+v", s.Allowlists)
+	}
+	withPath := map[string]bool{} // rule -> RequireAll
+	for _, r := range s.Rules {
+		for _, a := range r.Allowlists {
+			if len(a.Paths) > 0 {
+				withPath[r.ID] = a.RequireAll
+			}
+		}
+	}
+	want := map[string]bool{"generic-api-key": true, "github-app-token": false, "github-pat": false}
+	for id, all := range want {
+		if got, ok := withPath[id]; !ok || got != all {
+			t.Errorf("%s: path allowlist %v, RequireAll %v; want RequireAll %v", id, ok, got, all)
+		}
+	}
+	if len(withPath) != len(want) {
+		t.Errorf("rules with a path allowlist: %v", withPath)
+	}
+}
+
+func TestDigest(t *testing.T) {
+	a, b := defaults(t), defaults(t)
+	if !strings.HasPrefix(a.Digest(), "sha256:") || len(a.Digest()) != len("sha256:")+64 {
+		t.Errorf("digest %q", a.Digest())
+	}
+	if a.Digest() != b.Digest() {
+		t.Error("two loads of the same rules differ")
+	}
+	b.Rules[7].MinEntropy += 0.1
+	if a.Digest() == b.Digest() {
+		t.Error("a changed threshold does not change the digest")
+	}
+}
+
+func TestParse(t *testing.T) {
+	for _, tt := range []struct{ name, text, wantErr string }{
+		{"extend", "[extend]\nuseDefault = true\n", "extend"},
+		{"composite", "[[rules]]\nid='x'\nregex='y'\n[[rules.required]]\nid='z'\n", "not supported"},
+		{"condition", "[[rules]]\nid='x'\nregex='y'\n[[rules.allowlists]]\ncondition='XOR'\npaths=['a']\n", "XOR"},
+		{"target", "[[rules]]\nid='x'\nregex='y'\n[[rules.allowlists]]\nregexTarget='file'\npaths=['a']\n", "file"},
+		{"no such rule", "[[allowlists]]\ntargetRules=['x']\nregexes=['a']\n", `no rule "x"`},
+		{"syntax", "[[rules\n", "toml"},
+	} {
+		if _, err := parseGitleaks(tt.text); err == nil || !strings.Contains(err.Error(), tt.wantErr) {
+			t.Errorf("%s: error %v, want one that says %q", tt.name, err, tt.wantErr)
+		}
+	}
+
+	s, err := parseGitleaks(`
+[[rules]]
+id = "my-token"
+regex = 'tok_([0-9]+)'
+keywords = ["TOK_"]
+[rules.allowlist]
+commits = ["abc"]
+condition = "AND"
+regexes = ["x"]
+[[allowlists]]
+targetRules = ["my-token"]
+stopwords = ["Sample", "sample"]
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := s.Rule("my-token")
+	if r.Keywords[0] != "tok_" || r.Title != "My token" {
+		t.Errorf("%+v", r)
+	}
+	// A list that asks for a commit can't apply; the other came by targetRules.
+	if len(r.Allowlists) != 1 || len(r.Allowlists[0].StopWords) != 1 || len(s.Allowlists) != 0 {
+		t.Errorf("allowlists %+v, global %+v", r.Allowlists, s.Allowlists)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for name, s := range map[string]Set{
+		"no ID":       {Rules: []Rule{{Pattern: "a"}}},
+		"twice":       {Rules: []Rule{{ID: "a", Pattern: "a"}, {ID: "a", Pattern: "a"}}},
+		"nothing":     {Rules: []Rule{{ID: "a"}}},
+		"pattern":     {Rules: []Rule{{ID: "a", Pattern: "("}}},
+		"path":        {Rules: []Rule{{ID: "a", Path: "("}}},
+		"group":       {Rules: []Rule{{ID: "a", Pattern: "(a)", SecretGroup: 2}}},
+		"keyword":     {Rules: []Rule{{ID: "a", Pattern: "a", Keywords: []string{"A"}}}},
+		"allowlist":   {Rules: []Rule{{ID: "a", Pattern: "a", Allowlists: []Allowlist{{}}}}},
+		"global list": {Allowlists: []Allowlist{{Patterns: []string{"("}}}},
+	} {
+		if s.Validate() == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func BenchmarkDefault(b *testing.B) {
+	for b.Loop() {
+		defaults(b)
+	}
+}

@@ -1,0 +1,116 @@
+package leakscan
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/leakscan/leakscan/detect"
+	"github.com/leakscan/leakscan/report"
+)
+
+// Vault keeps the secrets of a scan, for those who ask to see them, and for
+// masking them in the text around a finding. A report has none: this is the
+// only way from a finding to its value. The zero value is empty.
+type Vault struct {
+	mu      sync.Mutex
+	secrets map[string]detect.Secret // by rule and identity
+	byPrint map[string]detect.Secret // by fingerprint
+}
+
+// maxVault bounds the secrets that are kept. A masked text could show those
+// beyond it, if the rule that found them does not find them there as well.
+const maxVault = 50_000
+
+func (v *Vault) add(rule, id string, s detect.Secret) {
+	if v == nil {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.secrets == nil {
+		v.secrets = map[string]detect.Secret{}
+	}
+	if _, ok := v.secrets[rule+id]; !ok && len(v.secrets) < maxVault {
+		v.secrets[rule+id] = s
+	}
+}
+
+// name lets a secret be looked up by a fingerprint.
+func (v *Vault) name(rule, id, fingerprint string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if s, ok := v.secrets[rule+id]; ok {
+		if v.byPrint == nil {
+			v.byPrint = map[string]detect.Secret{}
+		}
+		v.byPrint[fingerprint] = s
+	}
+}
+
+// Reveal gives the value of a finding's secret, if it was kept and is there to
+// be shown.
+func (v *Vault) Reveal(f *report.Finding) (string, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s, ok := v.byPrint[f.Fingerprint]
+	if !ok {
+		return "", false
+	}
+	value := s.Reveal()
+	return string(value), len(value) > 0
+}
+
+// minMask is the length under which a value is not looked for in other text:
+// it would be found in everything.
+const minMask = 6
+
+// values gives all secrets that are long enough to be looked for, the longest
+// first, so that one that holds another is masked whole.
+func (v *Vault) values() []detect.Secret {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	type item struct {
+		s detect.Secret
+		v []byte
+	}
+	var all []item
+	for _, s := range v.secrets {
+		if b := s.Reveal(); len(b) >= minMask {
+			all = append(all, item{s, b})
+		}
+	}
+	slices.SortFunc(all, func(a, b item) int {
+		return cmp.Or(cmp.Compare(len(b.v), len(a.v)), bytes.Compare(a.v, b.v))
+	})
+	out := make([]detect.Secret, len(all))
+	for i, it := range all {
+		out[i] = it.s
+	}
+	return out
+}
+
+// masker replaces the secrets of a scan in texts that are to be shown.
+type masker struct {
+	scanner *detect.Scanner
+	known   *strings.Replacer
+}
+
+func newMasker(s *detect.Scanner, v *Vault) *masker {
+	var pairs []string
+	for _, sec := range v.values() {
+		pairs = append(pairs, string(sec.Reveal()), sec.Preview())
+	}
+	return &masker{scanner: s, known: strings.NewReplacer(pairs...)}
+}
+
+// mask takes out the secrets that were found anywhere, then those that the
+// rules see in the text itself.
+func (m *masker) mask(text string) string {
+	if text == "" {
+		return ""
+	}
+	return m.scanner.Mask(m.known.Replace(text))
+}
