@@ -165,6 +165,7 @@ func capturePath(ctx context.Context, src *layerwalk.Source, t target) map[strin
 // walkPath writes the contents of the entries with a path to c.
 func walkPath(ctx context.Context, b *layerwalk.Blob, path string, c *capture) {
 	r := b.Read(ctx, layerwalk.ReadOptions{})
+	clean := layerwalk.CleanPath(path)
 	for e, err := range r.Entries() {
 		if err != nil {
 			var p *layerwalk.Problem
@@ -173,7 +174,7 @@ func walkPath(ctx context.Context, b *layerwalk.Blob, path string, c *capture) {
 			}
 			continue
 		}
-		if e.Name != path && text(e.Name) != path && e.Name != layerwalk.CleanPath(path) {
+		if e.Name != path && text(e.Name) != path && e.Name != clean && text(e.Name) != clean {
 			continue
 		}
 		switch e.Type {

@@ -221,7 +221,12 @@ func (j *imageJoin) layer(k int, l layerwalk.Layer, r *BlobResult, ledgers []*la
 		m := &r.Matches[i]
 		loc := report.Location{Image: j.index, Place: m.Place, Path: m.Path, Line: m.Line, Column: m.Column, Offset: m.Offset, Fate: report.FatePresent}
 		rl := &j.rep.Images[j.index].Layers[k]
-		loc.Layer = &report.LayerRef{Index: k + 1, Of: len(j.img.Layers), Digest: rl.Digest, DiffID: rl.DiffID}
+		if r.Summary.Format != layerwalk.FormatDir {
+			loc.Layer = &report.LayerRef{Index: k + 1, Of: len(j.img.Layers), Digest: rl.Digest, DiffID: rl.DiffID}
+		}
+		if r.Summary.Format == layerwalk.FormatTar && loc.Path != "" {
+			loc.Path = "/" + loc.Path
+		}
 		if r.Summary.Format == layerwalk.FormatJSON {
 			loc.Place = report.PlaceFile // a layer that is a document, as artifacts have
 		}
@@ -271,9 +276,6 @@ func (j *imageJoin) document(ctx context.Context, b *layerwalk.Blob, place repor
 				}
 			} else {
 				instruction = j.configInstruction(m)
-			}
-			if instruction != "" && loc.Layer == nil {
-				loc.Layer = &report.LayerRef{Of: len(j.img.Layers)} // made by an instruction that makes no layer
 			}
 		}
 		t := target
@@ -337,8 +339,9 @@ func (j *imageJoin) finding(m *BlobMatch, loc report.Location, instruction, targ
 		} else {
 			l.Extract = j.extractCommand(target)
 		}
+		l.Instruction = j.masking(instruction)
 		if l.Layer != nil {
-			l.Layer.Instruction = j.masking(instruction)
+			l.Layer.Instruction = l.Instruction
 		}
 	})
 }
@@ -378,6 +381,9 @@ func (j *imageJoin) layerTarget(k int, l layerwalk.Layer, m *BlobMatch) string {
 	}
 	if m.Path == "" || m.Place == report.PlaceUnparsed {
 		return layer
+	}
+	if j.results[l.Blob.ID].Summary.Format == layerwalk.FormatTar {
+		return layer + ":/" + m.Path
 	}
 	return layer + ":" + m.Path
 }

@@ -97,11 +97,12 @@ type Finding struct {
 type Location struct {
 	Image       int       `json:"image"` // index into Report.Images
 	Place       Place     `json:"place"`
-	Path        string    `json:"path"`             // path in the layer, or the field: "Env[3]", "history[7].created_by"
-	Line        int       `json:"line,omitempty"`   // from 1; 0 where lines mean nothing
-	Column      int       `json:"column,omitempty"` // from 1, in bytes
-	Offset      int64     `json:"offset"`           // of the secret in the file or field, in bytes
-	Layer       *LayerRef `json:"layer,omitempty"`  // nil for places that are in no layer
+	Path        string    `json:"path"`                  // path in the layer, or the field: "Env[3]", "history[7].created_by"
+	Line        int       `json:"line,omitempty"`        // from 1; 0 where lines mean nothing
+	Column      int       `json:"column,omitempty"`      // from 1, in bytes
+	Offset      int64     `json:"offset"`                // of the secret in the file or field, in bytes
+	Layer       *LayerRef `json:"layer,omitempty"`       // nil for places that are in no layer
+	Instruction string    `json:"instruction,omitempty"` // the history entry that put it there, also where that made no layer: ENV, LABEL
 	Fate        Fate      `json:"fate"`
 	FateLayer   int       `json:"fateLayer,omitempty"` // index of the layer that deleted, overwrote or hid it
 	Fingerprint string    `json:"fingerprint"`

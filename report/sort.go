@@ -78,6 +78,7 @@ func compareLocations(a, b Location) int {
 		cmp.Compare(a.Fingerprint, b.Fingerprint),
 		cmp.Compare(a.Extract, b.Extract),
 		comparePointers(a.Layer, b.Layer, compareLayerRefs),
+		cmp.Compare(a.Instruction, b.Instruction),
 	)
 }
 

@@ -212,15 +212,15 @@ func (p *printer) first(l *Location) {
 		if ref.Digest != "" && ref.Digest != ref.DiffID {
 			p.indented([]string{p.paint(dim, "blob   "+TruncateMiddle(Escape(ref.Digest), room-7))})
 		}
-		if ref.Instruction != "" {
-			lines := wrap(Escape(ref.Instruction), room)
-			if len(lines) > maxInstruction {
-				lines = lines[:maxInstruction]
-				last := &lines[maxInstruction-1]
-				*last = head(*last, room-1) + "…"
-			}
-			p.indented(lines)
+	}
+	if in := l.instruction(); in != "" {
+		lines := wrap(Escape(in), room)
+		if len(lines) > maxInstruction {
+			lines = lines[:maxInstruction]
+			last := &lines[maxInstruction-1]
+			*last = head(*last, room-1) + "…"
 		}
+		p.indented(lines)
 	}
 	if s := fateSentence(l); s != "" {
 		p.labelled("fate", wrap(s, p.prose-labelWidth)...)
@@ -321,6 +321,14 @@ func whereWords(l *Location, room int) string {
 	}
 	left := room - Columns(before) - Columns(after)
 	return before + TruncateMiddle(path, max(left, 16)) + after
+}
+
+// instruction is what put the secret there.
+func (l *Location) instruction() string {
+	if l.Instruction == "" && l.Layer != nil {
+		return l.Layer.Instruction
+	}
+	return l.Instruction
 }
 
 // fateSentence says what a location's fate means for whoever can pull the image.
