@@ -284,14 +284,14 @@ func (t *tarReader) entry(b *[blockSize]byte, name string, size int64, gnu bool,
 		e.Type, hasBody = TypeDir, false
 	default:
 		e.Type = TypeFile
-		if strings.HasSuffix(name, "/") && (b[156] == '0' || b[156] == 0) { // V7 had no type for directories
+		if strings.HasSuffix(name, "/") && b[156] == 0 { // V7 had no type for directories
 			e.Type, hasBody = TypeDir, false
 		}
 	}
 	if !hasBody && size > 0 {
 		// Most writers that put a size here put no body. Some do: if no
 		// header follows, but one does behind a body, it is one.
-		if p, _ := t.r.Peek(blockSize); len(p) == blockSize && !isTar(p) {
+		if p, _ := t.r.Peek(blockSize); !isTar(p) && !allZero(p) {
 			hasBody = true
 		}
 	}
