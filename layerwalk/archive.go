@@ -433,6 +433,8 @@ func (a *archive) blob(name, digest, mediaType string, size int64) *Blob {
 		b.open = func(context.Context) (io.ReadCloser, error) {
 			return nil, &Problem{Kind: Missing, Reason: "it is not in the archive", Bytes: max(size, 0)}
 		}
+	case a.docs[real] != nil:
+		return &Blob{ID: real, Digest: digest, Size: size, MediaType: mediaType, open: bytesBlob("", "", "", a.docs[real]).open}
 	case a.file == nil:
 		b.open = func(context.Context) (io.ReadCloser, error) {
 			return nil, errors.New("the stream has gone past it")
