@@ -23,12 +23,12 @@ func (s *scan) notOpened(ctx context.Context, ref string, err error) {
 	var e *layerwalk.OpenError
 	if errors.As(err, &e) {
 		g.Hint = e.Hint
-		g.Reason = "it can't be opened:"
-		for i, t := range e.Tried {
-			if i > 0 {
-				g.Reason += ";"
-			}
-			g.Reason += fmt.Sprintf(" %s: %s", t.Kind, text(t.Reason))
+		g.Reason = "no source has it"
+		if len(e.Tried) == 1 {
+			g.Reason = "it can't be opened"
+		}
+		for _, t := range e.Tried {
+			g.Tried = append(g.Tried, report.Attempt{Kind: string(t.Kind), Reason: text(t.Reason)})
 		}
 	}
 	if ctx.Err() != nil {

@@ -108,6 +108,9 @@ type scan struct {
 }
 
 func newScan(o Options) (*scan, error) {
+	if err := o.Open.Validate(); err != nil {
+		return nil, err
+	}
 	if o.Rules == nil {
 		set, err := rules.Default()
 		if err != nil {

@@ -86,6 +86,12 @@ func (o Options) getenv(k string) string {
 	return os.Getenv(k)
 }
 
+// Validate tells whether the options can work at all. Open does so too.
+func (o Options) Validate() error {
+	_, err := parsePlatform(o.Platform)
+	return err
+}
+
 func (o Options) defaultPlatform() string { return "linux/" + runtime.GOARCH }
 
 // Source is an opened reference: where it was found, its blobs and its images.
@@ -237,7 +243,7 @@ func Open(ctx context.Context, ref string, o Options) (*Source, error) {
 	if rest == "" {
 		return nil, &OpenError{Ref: ref, Tried: []Attempt{{Kind: kind, Reason: "the reference is empty"}}}
 	}
-	if _, err := parsePlatform(o.Platform); err != nil {
+	if err := o.Validate(); err != nil {
 		return nil, err
 	}
 	type opener struct {

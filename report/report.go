@@ -147,13 +147,14 @@ const (
 
 // Gap is something that was not read, not verified or not scanned.
 type Gap struct {
-	Image  *int    `json:"image,omitempty"` // index into Report.Images, where it belongs to one
-	Kind   GapKind `json:"kind"`
-	Blob   string  `json:"blob,omitempty"` // digest, or name in the archive
-	Path   string  `json:"path,omitempty"` // entry in the blob
-	Reason string  `json:"reason"`
-	Bytes  int64   `json:"bytes,omitempty"` // how many bytes were not read, where known
-	Hint   string  `json:"hint,omitempty"`  // what to do about it
+	Image  *int      `json:"image,omitempty"` // index into Report.Images, where it belongs to one
+	Kind   GapKind   `json:"kind"`
+	Blob   string    `json:"blob,omitempty"` // digest, or name in the archive
+	Path   string    `json:"path,omitempty"` // entry in the blob
+	Reason string    `json:"reason"`
+	Tried  []Attempt `json:"tried,omitempty"` // for an image that could not be opened: what each source said
+	Bytes  int64     `json:"bytes,omitempty"` // how many bytes were not read, where known
+	Hint   string    `json:"hint,omitempty"`  // what to do about it
 }
 
 // GapKind classes gaps.

@@ -420,9 +420,22 @@ func (p *printer) gap(g *Gap) {
 		lines = append(lines, wrap(after, room)...)
 	}
 	lines = append(lines, wrap(Escape(g.Reason), room)...)
+	widest := 0
+	for _, t := range g.Tried {
+		widest = max(widest, Columns(Escape(t.Kind)))
+	}
+	for _, t := range g.Tried {
+		for n, l := range wrap(Escape(t.Reason), room-widest-2) {
+			kind := ""
+			if n == 0 {
+				kind = Escape(t.Kind)
+			}
+			lines = append(lines, pad(kind, widest+2)+l)
+		}
+	}
 	if g.Hint != "" {
 		// A hint may hold a command to type, so nothing in it is doubled.
-		lines = append(lines, wrap("try: "+escapeCommand(g.Hint), room)...)
+		lines = append(lines, wrap("hint: "+escapeCommand(g.Hint), room)...)
 	}
 	label := "  " + p.paint(yellow, kind) + pad("", max(gapWidth-2-Columns(kind), 1))
 	for n, l := range lines {

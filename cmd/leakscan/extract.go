@@ -23,6 +23,9 @@ func (a *app) extractCommand() *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			o := f.options(a)
+			if err := o.Validate(); err != nil {
+				return &usageError{err}
+			}
 			if file == "" {
 				if isTerminal(a.stdout) && !force {
 					return usage(terminalRefused)

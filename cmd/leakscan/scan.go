@@ -142,7 +142,11 @@ func (a *app) report(f *scanFlags, scan func(leakscan.Options) (*report.Report, 
 		fmt.Fprintln(a.stderr, rep.Summary())
 		if len(rep.Images) == 0 { // nothing could be opened: say why where it is seen
 			for _, g := range rep.Gaps {
-				a.complain(fmt.Errorf("%s: %s", g.Blob, g.Reason))
+				err := fmt.Errorf("%s: %s", g.Blob, g.Reason)
+				for _, t := range g.Tried {
+					err = fmt.Errorf("%w\n%s: %s", err, t.Kind, t.Reason)
+				}
+				a.complain(err)
 			}
 		}
 	}
