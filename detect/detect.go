@@ -18,9 +18,9 @@
 //     allowlists and for what gives way to what.
 //   - A match is at most 256 KiB long. One that would be longer is cut or, if
 //     its pattern needs an end that is farther away, not found.
-//   - In a file of more than about 1 MiB, a keyword outside the match must
-//     come before it, or less than 256 KiB after it. Of the default rules
-//     this concerns the six whose pattern does not contain their keyword.
+//   - In a file of more than 1 MiB, a keyword outside of the match must come
+//     before it, or in the same MiB. Of the default rules this concerns the
+//     six whose pattern does not contain their keyword.
 //
 // # How it runs
 //
@@ -28,8 +28,9 @@
 // stream.go). In each round a prefilter (prefilter.go) looks for byte strings
 // that the patterns can't match without (literal.go); where it finds one, the
 // pattern runs over a window around it (window.go), and what matches is judged
-// (judge.go). A pattern that has no such string runs over the whole buffer, if
-// the rule's keyword occurred. So memory does not grow with the file, and most
+// (judge.go). A pattern that has no such string runs around long runs of the
+// characters it needs (run.go) or over the whole buffer, and only if the rule's
+// keyword occurred. So memory does not grow with the file, and most
 // bytes are only ever seen by the prefilter.
 package detect
 

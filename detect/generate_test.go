@@ -15,6 +15,7 @@ type generator struct {
 	*rand.Rand
 	long bool // unbounded repeats go on for a while
 	wide bool // letters may become those that only fold to ASCII
+	calm bool // few words of a host are keywords
 }
 
 func (g *generator) pattern(p string) string {
@@ -45,7 +46,11 @@ func (g *generator) write(b *strings.Builder, re *syntax.Regexp) {
 	case syntax.OpCharClass:
 		b.WriteRune(g.class(re.Rune))
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
-		b.WriteByte(byte(' ' + g.IntN('~'-' ')))
+		if g.IntN(2) == 0 {
+			b.WriteByte('.') // what most authors of an unescaped dot meant
+		} else {
+			b.WriteByte(byte(' ' + g.IntN('~'-' ')))
+		}
 	case syntax.OpCapture:
 		g.write(b, re.Sub[0])
 	case syntax.OpStar:
@@ -111,8 +116,14 @@ func (g *generator) repeat(b *strings.Builder, sub *syntax.Regexp, lo, hi int) {
 func (g *generator) host(kind string) []byte {
 	var b bytes.Buffer
 	word := func() string {
+		if g.wide && g.IntN(20) == 0 {
+			return "ſecret"
+		}
+		if g.calm && g.IntN(100) > 0 {
+			return [...]string{"function", "return", "the", "of", "element", "index", "width", "options", "this", "length"}[g.IntN(10)]
+		}
 		return [...]string{"key", "token", "password", "secret", "api", "value", "auth", "name", "curl", "data", "eyebrow",
-			"session", "AKIA", "ghp", "the", "of", "import", "const", "twitter", "jira", "https://example.com/", "ſecret", "tokens"}[g.IntN(23)]
+			"session", "AKIA", "ghp", "the", "of", "import", "const", "twitter", "jira", "https://example.com/", "tokens"}[g.IntN(22)]
 	}
 	for b.Len() < 4096 {
 		switch kind {

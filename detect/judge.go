@@ -2,9 +2,11 @@ package detect
 
 import (
 	"bytes"
+	"maps"
 	"math"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -240,7 +242,7 @@ func entropy(text []byte) float64 {
 	for _, n := range ascii {
 		add(n)
 	}
-	for _, n := range other {
+	for _, n := range slices.Sorted(maps.Values(other)) { // in order: sums of floats depend on it
 		add(n)
 	}
 	return h

@@ -84,11 +84,17 @@ func literalRune(r rune, flags syntax.Flags) size {
 	return s
 }
 
-// measure returns how long a match of re can be. With free, what unbounded
-// repeats match is left out.
-func measure(re *syntax.Regexp, free bool) size {
+// measure returns how long a match of re can be. Of a match in which unbounded
+// repeats match only bytes in free, it returns how many bytes can be others.
+func measure(re *syntax.Regexp, free *byteSet) size {
+	if free != nil && len(re.Sub) == 0 {
+		var leaf byteSet
+		if leaf.collect(re, false); leaf.within(free) {
+			return size{}
+		}
+	}
 	unbounded := func(lo int) size {
-		if free {
+		if free != nil {
 			return size{}
 		}
 		return measure(re.Sub[0], free).times(lo, -1)
@@ -233,7 +239,7 @@ const maxAlternatives = 96
 
 // sequences returns ways through re such that every match takes one of them.
 func sequences(re *syntax.Regexp) [][]*item {
-	gap := [][]*item{{{size: measure(re, false)}}}
+	gap := [][]*item{{{size: measure(re, nil)}}}
 	switch re.Op {
 	case syntax.OpLiteral:
 		var seq []*item
@@ -257,7 +263,7 @@ func sequences(re *syntax.Regexp) [][]*item {
 			}
 			set.addRange(lo, hi)
 		}
-		return [][]*item{{newItem(set, measure(re, false))}}
+		return [][]*item{{newItem(set, measure(re, nil))}}
 	case syntax.OpCapture:
 		return sequences(re.Sub[0])
 	case syntax.OpQuest:
@@ -274,7 +280,7 @@ func sequences(re *syntax.Regexp) [][]*item {
 		for _, s := range re.Sub {
 			next := sequences(s)
 			if len(next)*len(all) > maxAlternatives {
-				next = [][]*item{{{size: measure(s, false)}}}
+				next = [][]*item{{{size: measure(s, nil)}}}
 			}
 			var joined [][]*item
 			for _, a := range all {
@@ -346,7 +352,7 @@ func repeated(sub *syntax.Regexp, lo, hi int, gap [][]*item) [][]*item {
 	for range head {
 		seq = append(seq, seqs[0]...)
 	}
-	if rest := measure(sub, false).times(lo-head-tail, hi); rest.max > 0 {
+	if rest := measure(sub, nil).times(lo-head-tail, hi); rest.max > 0 {
 		seq = append(seq, &item{size: rest})
 	}
 	for range tail {
@@ -359,6 +365,7 @@ func repeated(sub *syntax.Regexp, lo, hi int, gap [][]*item) [][]*item {
 type literal struct {
 	sets []*byteSet
 	gram int // where in sets the four bytes start that the prefilter looks for
+	end  int // index of the item behind it
 
 	lead   size // from the match's start to the gram
 	length size // of a match with this literal
@@ -407,7 +414,7 @@ func chooseLiteral(seq []*item) (best literal, ok bool) {
 			}
 			if cost := gram + 50*whole; cost < bestCost && gram <= maxHits && grams <= maxGrams {
 				bestCost, ok = cost, true
-				best = literal{gram: i - lo, lead: lead, length: length}
+				best = literal{gram: i - lo, end: hi, lead: lead, length: length}
 				for _, it := range seq[lo:hi] {
 					best.sets = append(best.sets, it.set)
 				}
@@ -416,6 +423,40 @@ func chooseLiteral(seq []*item) (best literal, ok bool) {
 		lead = lead.plus(it.size)
 	}
 	return best, ok
+}
+
+// laterLiteral returns the rarest string of at least two sets in seq behind the
+// given number of characters and gaps, whatever its distance from the start.
+func laterLiteral(seq []*item, from int) (best []*byteSet, ok bool) {
+	bestCost := 0.001
+	for i := from; i < len(seq); i++ {
+		if seq[i].set == nil || i > from && seq[i-1].set != nil {
+			continue // not the first of a string
+		}
+		cost, sets := 1.0, []*byteSet(nil)
+		for k := i; k < len(seq) && seq[k].set != nil && len(sets) < literalReach; k++ {
+			cost *= seq[k].frequency
+			sets = append(sets, seq[k].set)
+		}
+		if len(sets) > 1 && cost < bestCost {
+			bestCost, best, ok = cost, sets, true
+		}
+	}
+	return best, ok
+}
+
+// contains reports whether d has the string of sets somewhere.
+func contains(d []byte, sets []*byteSet) bool {
+next:
+	for i := 0; i+len(sets) <= len(d); i++ {
+		for k, s := range sets {
+			if !s[d[i+k]] {
+				continue next
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // frequency is how often a byte of text is in the set: a rough guess, good

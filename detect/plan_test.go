@@ -17,6 +17,9 @@ func TestPlans(t *testing.T) {
 		}
 		if r.plan.literals == nil {
 			whole = append(whole, r.ID)
+			if r.plan.run == nil {
+				t.Errorf("%s: not even a run", r.ID)
+			}
 		}
 		if r.plan.gated {
 			gated = append(gated, r.ID)

@@ -100,7 +100,13 @@ func keywordLiteral(k string) (literal, bool) {
 		seq = append(seq, newItem(set, size{1, 1, 1}))
 	}
 	l, ok := chooseLiteral(seq)
-	return l, ok && len(l.sets) == len(k)
+	if ok {
+		l.gram, l.sets = l.lead.min, l.sets[:0]
+		for _, it := range seq {
+			l.sets = append(l.sets, it.set) // all of it, however long
+		}
+	}
+	return l, ok
 }
 
 type filterBuilder struct {
@@ -203,7 +209,12 @@ func (f *prefilter) scan(sc *scan) {
 		}
 		// Nothing is known of where a match could be.
 		st := &sc.rules[i]
-		if (len(r.Keywords) == 0 || st.keyword) && sc.looksAt(i) {
+		if len(r.Keywords) > 0 && !st.keyword || !sc.looksAt(i) {
+			continue
+		}
+		if r.plan.run != nil {
+			r.plan.run.windows(sc.d, sc.from, sc.commit, sc.filter.folds, st)
+		} else {
 			w := span{max(0, sc.from-context), len(sc.d)}
 			if n := r.plan.length.most(sc.filter.folds); n < infinite {
 				w.hi = min(w.hi, sc.commit+n+context)

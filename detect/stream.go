@@ -212,8 +212,11 @@ func (sc *scan) round() {
 		if len(st.windows) == 0 {
 			continue
 		}
-		count := 0
+		count, p := 0, &sc.s.rules[i].plan
 		for _, w := range st.windows {
+			if !sc.filter.folds && !p.worthwhile(sc.d[w.lo:w.hi]) {
+				continue
+			}
 			if !sc.search(i, w, &count) {
 				break
 			}
@@ -228,7 +231,7 @@ func (sc *scan) round() {
 		}
 		return a.order < b.order
 	})
-	sc.locate(fresh)
+	sc.locate(old)
 	sc.count()
 }
 
@@ -354,8 +357,14 @@ func (sc *scan) line(lo, hi int) []byte {
 	return sc.d[a:b]
 }
 
-// locate gives sorted findings their lines and columns, and their names.
-func (sc *scan) locate(fs []finding) {
+// keyNeighbors is how many findings to each side of one are looked at, so that
+// its name is not part of them.
+const keyNeighbors = 64
+
+// locate gives the findings of this round, sorted and in found[old:], their
+// lines and columns, and the names of their secrets.
+func (sc *scan) locate(old int) {
+	fs := sc.found[old:]
 	at, lines := sc.from, sc.lines
 	for i := range fs {
 		f := &fs[i]
@@ -375,23 +384,26 @@ func (sc *scan) locate(fs []finding) {
 			lineStart = sc.base + int64(k) + 1
 		}
 		f.Column = int(f.SecretOffset-lineStart) + 1
-		if a, b := keyName(sc.d, secret); b > a && !overlaps(fs, sc.base+int64(a), sc.base+int64(b)) {
-			f.Key = string(sc.d[a:b])
+		if a, b := keyName(sc.d, secret); b > a {
+			// The name is close before the secret; few findings are closer.
+			// Those of the round before are in front of fs in sc.found.
+			lo := max(0, old+i-keyNeighbors)
+			hi := min(len(sc.found), old+i+keyNeighbors)
+			if !overlaps(sc.found[lo:hi], sc.base+int64(a), sc.base+int64(b)) {
+				f.Key = string(sc.d[a:b])
+			}
 		}
 	}
 }
 
 var newline = []byte{'\n'}
 
-// overlaps reports whether a secret has bytes in [from, to).
+// overlaps reports whether some secret has bytes in [from, to), given the
+// findings around.
 func overlaps(fs []finding, from, to int64) bool {
-	for i := range fs {
-		f := &fs[i]
-		if f.SecretOffset < to && from < f.SecretOffset+int64(len(f.secret)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(fs, func(f finding) bool {
+		return f.SecretOffset < to && from < f.SecretOffset+int64(len(f.secret))
+	})
 }
 
 // count moves lines and lineStart on to the commit point.

@@ -27,23 +27,28 @@ const context = 4
 
 // plan says how to run a pattern. It is made from the pattern alone.
 type plan struct {
-	literals []literal // nil: the pattern must run over everything
-	gated    bool      // a match need not contain a keyword
+	literals []literal // nil: go by run or, without that, run over everything
+	run      *classRun
+	gated    bool // a match need not contain a keyword
 
 	length size     // of a match
 	free   *byteSet // what the unbounded repeats match; nil: there are none
 	bound  size     // how many bytes of a match are something else
+
+	// A match of unbounded length that starts with a common word ("curl") has
+	// one of these behind it; a window without them is not worth a look.
+	later [][]*byteSet
 
 	edge   bool    // a match starts at a word's edge
 	assign *assign // nil: not of that form
 }
 
 func makePlan(tree *syntax.Regexp, keywords []string) plan {
-	p := plan{length: measure(tree, false)}
+	p := plan{length: measure(tree, nil)}
 	if p.length.max >= infinite {
 		p.free = new(byteSet)
 		p.free.collect(tree, true)
-		p.bound = measure(tree, true)
+		p.bound = measure(tree, p.free)
 	}
 	parts := flatten(tree, nil)
 	p.edge = len(parts) > 0 && parts[0].Op == syntax.OpWordBoundary
@@ -61,9 +66,20 @@ func makePlan(tree *syntax.Regexp, keywords []string) plan {
 		l, ok := chooseLiteral(seq)
 		if !ok {
 			p.literals, p.assign = nil, nil
+			p.run = newClassRun(seqs, p.length)
 			return p
 		}
 		p.literals = append(p.literals, l)
+	}
+	if p.free != nil && p.assign == nil {
+		for i, seq := range seqs {
+			sets, ok := laterLiteral(seq, p.literals[i].end)
+			if !ok {
+				p.later = nil
+				break
+			}
+			p.later = append(p.later, sets)
+		}
 	}
 	return p
 }
@@ -87,6 +103,9 @@ func flatten(re *syntax.Regexp, parts []*syntax.Regexp) []*syntax.Regexp {
 func (p *plan) reach() (lead, length int) {
 	for _, l := range p.literals {
 		lead = max(lead, l.lead.wide)
+	}
+	if p.run != nil {
+		lead = max(lead, p.run.lead.wide+p.run.n)
 	}
 	if p.length.wide < infinite {
 		length = p.length.wide
@@ -122,7 +141,7 @@ func newAssign(parts []*syntax.Regexp) (*assign, int) {
 	for i, p := range parts {
 		var set byteSet
 		set.collect(p, false)
-		if i > 0 && measure(p, false).min > 0 && set.within(&ops) {
+		if i > 0 && measure(p, nil).min > 0 && set.within(&ops) {
 			n, a.op = i, set
 			break
 		}
@@ -139,12 +158,12 @@ func newAssign(parts []*syntax.Regexp) (*assign, int) {
 		}
 	}
 	for _, p := range parts[:n] {
-		a.opReach = min(infinite, a.opReach+measure(p, false).wide)
+		a.opReach = min(infinite, a.opReach+measure(p, nil).wide)
 	}
-	a.fillSize = measure(parts[n], false).wide
+	a.fillSize = measure(parts[n], nil).wide
 	a.filler = a.op
 	for _, p := range parts[n+1:] {
-		m := measure(p, false)
+		m := measure(p, nil)
 		switch {
 		case a.minValue > 0:
 			a.rest = min(infinite, a.rest+m.wide)
@@ -245,8 +264,14 @@ func (sc *scan) hit(i int, l *literal, at int) {
 	if last < sc.from || first >= sc.commit {
 		return
 	}
-	if p.edge && first == last && first > 0 && isWord(sc.d[first-1]) == isWord(sc.d[first]) {
-		return
+	before := context
+	if p.edge && l.edge(folds) && first > 0 {
+		if isWord(sc.d[first-1]) == isWord(sc.d[first]) {
+			return
+		}
+		// What was passed over here would be at an edge if a window started
+		// there, so the window must start where no match can.
+		before = 1
 	}
 	if !sc.looksAt(i) {
 		return
@@ -262,7 +287,20 @@ func (sc *scan) hit(i int, l *literal, at int) {
 	} else {
 		w.hi = st.reach.extend(sc.d, max(0, last), p.free, p.bound.most(folds), sc.s.limits.maxMatch)
 	}
-	st.add(span{max(0, w.lo-context), min(len(sc.d), w.hi+context)})
+	st.add(span{max(0, w.lo-before), min(len(sc.d), w.hi+context)})
+}
+
+// edge reports whether the literal says where a match starts, and whether it
+// starts with a word's character or with another.
+func (l *literal) edge(folds bool) bool {
+	if l.lead.min != l.lead.most(folds) || l.lead.min > l.gram {
+		return false
+	}
+	word, other := false, false
+	for c, in := range l.sets[l.gram-l.lead.min] {
+		word, other = word || in && isWord(byte(c)), other || in && !isWord(byte(c))
+	}
+	return word != other
 }
 
 // add merges w into the windows, which are sorted and do not touch.
@@ -273,6 +311,12 @@ func (st *ruleState) add(w span) {
 		st.windows = st.windows[:n-1]
 	}
 	st.windows = append(st.windows, w)
+}
+
+// worthwhile reports whether d, a window, has what a match must have behind its
+// literal.
+func (p *plan) worthwhile(d []byte) bool {
+	return p.later == nil || slices.ContainsFunc(p.later, func(sets []*byteSet) bool { return contains(d, sets) })
 }
 
 // sort puts windows in order that were added out of order.
