@@ -257,4 +257,3 @@ func (a *app) write(o *output, rep *report.Report, f *scanFlags, reveal func(*re
 }
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
-

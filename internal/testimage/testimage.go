@@ -31,7 +31,9 @@ type Entry struct {
 func File(name, body string) Entry { return Entry{Name: name, Body: body} }
 
 // Symlink is a symbolic link.
-func Symlink(name, target string) Entry { return Entry{Name: name, Link: target, Type: tar.TypeSymlink} }
+func Symlink(name, target string) Entry {
+	return Entry{Name: name, Link: target, Type: tar.TypeSymlink}
+}
 
 // Hardlink is a hard link.
 func Hardlink(name, target string) Entry { return Entry{Name: name, Link: target, Type: tar.TypeLink} }
