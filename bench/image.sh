@@ -30,8 +30,8 @@ fi
 if [ ! -e "$work/trees/node.done" ]; then
 	rm -rf "$work/trees/node" && mkdir -p "$work/trees/node/app"
 	(cd "$work/trees/node/app" && npm init -y >/dev/null && npm install --no-audit --no-fund --ignore-scripts \
-		next react react-dom typescript webpack @babel/core @babel/preset-env eslint jest lodash rxjs aws-sdk \
-		@angular/core @angular/compiler @angular/cli @mui/material d3 three antd date-fns firebase googleapis \
+		react react-dom typescript webpack @babel/core @babel/preset-env eslint jest lodash rxjs aws-sdk \
+		@angular/core @angular/compiler @mui/material d3 three date-fns core-js moment \
 		>"$work/npm.log" 2>&1)
 	touch "$work/trees/node.done"
 fi

@@ -185,6 +185,10 @@ func (s *Scanner) Mask(text string) string {
 		if err == nil {
 			from := int(m.SecretOffset)
 			spans = append(spans, span{from, from + len(m.Secret.value()), m.Secret.Preview()})
+		} else if len(spans) > 0 {
+			// Too many: what was not looked at is not shown.
+			from := spans[len(spans)-1].to
+			spans = append(spans, span{from, len(text), "…"})
 		}
 		return true
 	})

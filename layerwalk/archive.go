@@ -156,7 +156,7 @@ func archiveFromStream(ctx context.Context, in io.Reader, name string, kind Kind
 		src.closers = append(src.closers, closer)
 	}
 	if codec := sniff(head); codec != None {
-		dec, release, err := decompress(ctx, br, codec, nil)
+		dec, release, err := decompress(ctx, br, codec, nil, &stray{})
 		if err != nil {
 			return nil, err
 		}

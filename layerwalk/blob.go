@@ -99,7 +99,7 @@ func (b *Blob) Content(ctx context.Context) (io.ReadCloser, error) {
 	}
 	br := bufio.NewReaderSize(src, 128<<10)
 	head, _ := br.Peek(32)
-	dec, release, err := decompress(ctx, br, sniff(head), nil)
+	dec, release, err := decompress(ctx, br, sniff(head), nil, &stray{})
 	if err != nil {
 		src.Close()
 		return nil, err
@@ -146,7 +146,8 @@ func (r *Reader) stored(yield func(*Entry, error) bool) {
 	br := bufio.NewReaderSize(stored, 128<<10)
 	head, _ := br.Peek(32)
 	r.sum.Codec = sniff(head)
-	dec, release, err := decompress(ctx, br, r.sum.Codec, r.o.Memory)
+	var beside stray
+	dec, release, err := decompress(ctx, br, r.sum.Codec, r.o.Memory, &beside)
 	if err != nil {
 		// Still drained and verified below; dec gives the error at once.
 		e := err
@@ -172,6 +173,9 @@ func (r *Reader) stored(yield func(*Entry, error) bool) {
 	// Whatever the format's reader left is read too, to the end.
 	if _, err := io.Copy(io.Discard, content); err != nil && !errors.Is(err, ahead.err) {
 		yield(nil, r.cause(asProblem(err, Unreadable, "it can't be read")))
+		return
+	}
+	if !beside.yield(yield) {
 		return
 	}
 	r.sum.Size = stored.n

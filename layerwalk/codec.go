@@ -100,12 +100,13 @@ func (m *Memory) take(ctx context.Context, n int64) (release func(), err error) 
 
 // decompress reads br as codec. The reader reads br to its very end, so that
 // its digest is that of the whole blob. close frees what it holds.
-func decompress(ctx context.Context, br *bufio.Reader, codec Codec, mem *Memory) (r io.Reader, close func(), err error) {
+// beside gets what decompresses to nothing.
+func decompress(ctx context.Context, br *bufio.Reader, codec Codec, mem *Memory, beside *stray) (r io.Reader, close func(), err error) {
 	switch codec {
 	case None:
 		return br, func() {}, nil
 	case Gzip:
-		z, err := newGzip(br)
+		z, err := newGzip(br, beside)
 		if err != nil {
 			return nil, nil, codecProblem(codec, err)
 		}
@@ -128,7 +129,7 @@ func decompress(ctx context.Context, br *bufio.Reader, codec Codec, mem *Memory)
 		if err != nil {
 			return nil, nil, err
 		}
-		z, err := zstd.NewReader(br,
+		z, err := zstd.NewReader(&zstdFrames{r: br, stray: beside},
 			zstd.WithDecoderConcurrency(1), // one goroutine a layer uses less CPU than the pipelined form
 			zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(maxWindow),
@@ -186,17 +187,27 @@ func xzWindow(br *bufio.Reader) int64 {
 // member itself, because the library reads ten bytes of what follows before it
 // says that they are no member.
 type gzipReader struct {
-	z   *gzip.Reader
-	src *bufio.Reader
+	z      *gzip.Reader
+	src    *bufio.Reader
+	beside *stray
 }
 
-func newGzip(src *bufio.Reader) (*gzipReader, error) {
+func newGzip(src *bufio.Reader, beside *stray) (*gzipReader, error) {
 	z, err := gzip.NewReader(src)
 	if err != nil {
 		return nil, err
 	}
-	z.Multistream(false)
-	return &gzipReader{z, src}, nil
+	g := &gzipReader{z, src, beside}
+	g.member()
+	return g, nil
+}
+
+// member begins a member, whose header has been read.
+func (g *gzipReader) member() {
+	g.z.Multistream(false)
+	g.beside.add("gzip name", []byte(g.z.Name))
+	g.beside.add("gzip comment", []byte(g.z.Comment))
+	g.beside.add("gzip extra field", g.z.Extra)
 }
 
 func (g *gzipReader) Read(p []byte) (int, error) {
@@ -224,7 +235,7 @@ func (g *gzipReader) Read(p []byte) (int, error) {
 		if err := g.z.Reset(g.src); err != nil {
 			return 0, err
 		}
-		g.z.Multistream(false)
+		g.member()
 	}
 }
 

@@ -2,6 +2,7 @@ package layerwalk
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"io"
@@ -77,7 +78,7 @@ func TestCodecs(t *testing.T) {
 			if len(problems) > 0 {
 				t.Fatal(problems[0])
 			}
-			if len(entries) != 2 || entries[0] != "file big (3145728 bytes)" {
+			if len(entries) < 2 || entries[0] != "file big (3145728 bytes)" {
 				t.Errorf("entries %q", entries)
 			}
 			want := Summary{Digest: testimage.Digest(stored), DiffID: testimage.Digest(plain), Size: int64(len(stored)), Bytes: int64(len(plain)), Codec: c.codec, Format: FormatTar, Whole: true}
@@ -85,6 +86,29 @@ func TestCodecs(t *testing.T) {
 				t.Errorf("summary\n got %+v\nwant %+v", sum, want)
 			}
 		})
+	}
+}
+
+// What a compressed stream holds beside its data is scanned too.
+func TestBesideTheData(t *testing.T) {
+	plain := testimage.Tar(testimage.File("a", "b"))
+	var gz bytes.Buffer
+	w := gzip.NewWriter(&gz)
+	w.Name, w.Comment, w.Extra = "the name", "the comment", []byte("the extra")
+	w.Write(plain)
+	w.Close()
+	for want, data := range map[string][]byte{
+		"header  {gzip name=the name} {gzip comment=the comment} {gzip extra field=the extra}": gz.Bytes(),
+		"header  {zstd skippable frame=hello} {zstd skippable frame=hello}":                    testimage.Zstd(plain),
+	} {
+		entries, problems, sum := read(bytesBlob("x", "", "", data), ReadOptions{})
+		if len(problems) > 0 || len(entries) != 2 || entries[1] != want || sum.DiffID != testimage.Digest(plain) {
+			t.Errorf("%q, %q, want %s", entries, problems, want)
+		}
+	}
+	huge := append([]byte{0x50, 0x2a, 0x4d, 0x18, 0, 0, 0x60, 0}, make([]byte, 6<<20)...)
+	if _, problems, _ := read(bytesBlob("x", "", "", append(huge, testimage.Zstd(plain)...)), ReadOptions{}); len(problems) != 1 || problems[0].Kind != Limit {
+		t.Errorf("a skippable frame of 6 MiB: %q", problems)
 	}
 }
 

@@ -104,6 +104,7 @@ type tarReader struct {
 	off int64         // of the next byte of r
 	err error         // what ended the stream, if not io.EOF
 	cut *Problem      // the stream ended well, but inside an entry
+	pad []byte        // what stood in place of zeros behind the last body
 }
 
 // entries yields all that is in the archive. What is wrong with it comes as a
@@ -179,6 +180,11 @@ type paxSparse struct {
 // next gives the next entry; or a *Problem, alone or with an entry that holds
 // the bytes it is about; or io.EOF.
 func (t *tarReader) next() (*Entry, error) {
+	if t.pad != nil {
+		e := &Entry{Type: TypeUnparsed, Size: int64(len(t.pad)), body: bytes.NewReader(t.pad)}
+		t.pad = nil
+		return e, nil
+	}
 	ext := extended{size: -1}
 	for {
 		start := t.off
@@ -270,7 +276,7 @@ func (t *tarReader) entry(b *[blockSize]byte, name string, size int64, gnu bool,
 	if ext.link != "" {
 		link = ext.link
 	}
-	e := &Entry{Linkname: link, Records: ext.records, Size: size}
+	e := &Entry{Linkname: link, Records: append(ext.records, unused(b)...), Size: size}
 	hasBody := true
 	switch b[156] {
 	case '1':
@@ -341,6 +347,29 @@ func (t *tarReader) entry(b *[blockSize]byte, name string, size int64, gnu bool,
 		return e, problem
 	}
 	return e, nil
+}
+
+// unused gives the text of a header that unpacking makes no use of: the names
+// of the owner, where they could hold more than one, and in the oldest format
+// all that lies behind its last field.
+func unused(b *[blockSize]byte) []Record {
+	if string(b[257:262]) != "ustar" {
+		if allZero(b[257:]) {
+			return nil
+		}
+		return []Record{{"header", string(bytes.Trim(b[257:], "\x00"))}}
+	}
+	var r []Record
+	for _, f := range []struct {
+		key   string
+		value []byte
+		least int // shorter ones can hold no secret
+	}{{"uname", b[265:297], 8}, {"gname", b[297:329], 8}, {"header", b[500:512], 5}} {
+		if v := bytes.Trim(f.value, "\x00"); len(v) >= f.least {
+			r = append(r, Record{f.key, string(v)})
+		}
+	}
+	return r
 }
 
 // end is reached at the first block of zeros. What follows should be zeros to
@@ -420,13 +449,16 @@ func (b *tarBody) Read(p []byte) (int, error) {
 	if b.left == 0 {
 		// Damage in padding is no damage. Only the end of the stream is
 		// looked at: some writers leave the last padding out.
-		for b.pad > 0 {
-			n, err := b.t.r.Discard(int(b.pad))
-			b.pad -= int64(n)
-			b.t.off += int64(n)
+		if b.pad > 0 {
+			p, err := b.t.r.Peek(int(b.pad))
+			if !allZero(p) {
+				b.t.pad = bytes.Clone(p)
+			}
+			b.t.r.Discard(len(p))
+			b.t.off += int64(len(p))
+			b.pad = 0
 			if err != nil {
 				b.t.fail(err)
-				b.pad = 0
 			}
 		}
 		return 0, io.EOF

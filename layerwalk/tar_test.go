@@ -131,11 +131,20 @@ func TestTarDamage(t *testing.T) {
 		{"PAX over the limit", huge, []string{"unparsed PaxHeaders.0/p (5242880 bytes)", `file p "q"`}, []string{"extended header of 5242880 bytes"}},
 		{"hard link with a body", slices.Concat(linkBody, body, two), []string{`hardlink l -> a "SECRET"`, `file b "BBBB"`}, nil},
 		{"hard link with a size and no body", slices.Concat(linkBody, two), []string{"hardlink l -> a", `file b "BBBB"`}, nil},
+		{"bytes in the padding", slices.Concat(one[:512+4], []byte("PAD"), make([]byte, 512-7), two), []string{`file a "AAAA"`, fmt.Sprintf("unparsed  (%d bytes)", 508), `file b "BBBB"`}, nil},
+		{"a long owner", owned(), []string{`file a {uname=a-long-name-of-an-owner} "AAAA"`}, nil},
 		{"padding left out at the end", one[:512+4], []string{`file a "AAAA"`}, nil},
 		{"PAX record with a wrong length", badPAX(), []string{"unparsed PaxHeaders.0/p \"99 path=x\\n\"", `file p "q"`}, []string{"PAX header at byte 0: a record has a wrong length"}},
 	} {
 		t.Run(c.name, func(t *testing.T) { checkTar(t, c.data, c.entries, c.problems) })
 	}
+}
+
+func owned() []byte {
+	data := testimage.Tar(testimage.File("a", "AAAA"))
+	copy(data[265:297], "a-long-name-of-an-owner")
+	fixChecksum(data[:512])
+	return data
 }
 
 // rawPAX is an entry p with these bytes as its PAX header.
@@ -283,6 +292,9 @@ func FuzzTar(f *testing.F) {
 			}
 			if e.Type != TypeFile {
 				body = nil
+			}
+			if e.Type == TypeFile && len(body) > 1<<20 {
+				body = body[:1<<20]
 			}
 			plain = append(plain, describe(&Entry{Name: e.Name, Type: e.Type}, body))
 		}
