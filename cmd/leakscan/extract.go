@@ -17,7 +17,7 @@ func (a *app) extractCommand() *cobra.Command {
 		Use: "extract IMAGE WHERE", Short: extractShort, Long: extractLong, Example: extractExample,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return usage("want IMAGE and WHERE, as in: leakscan extract myapp:1.4 4:/app/.env")
+				return usage(wantTwo)
 			}
 			return nil
 		},

@@ -98,7 +98,7 @@ func (a *app) report(f *scanFlags, scan func(leakscan.Options) (*report.Report, 
 	case !slices.Contains([]string{"", "terminal", "force"}, f.show):
 		return usage(unknownShow, f.show)
 	case !slices.Contains([]string{"auto", "always", "never"}, f.color):
-		return usage("--color %q: want auto, always or never", f.color)
+		return usage(unknownColor, f.color)
 	}
 	outs, err := a.outputs(f)
 	if err != nil {
