@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -121,24 +122,33 @@ func (w *blobScan) entry(e *layerwalk.Entry) {
 	case layerwalk.TypeUnparsed:
 		place = report.PlaceUnparsed
 	case layerwalk.TypeHeader:
-		w.records(e)
+		for _, r := range e.Records {
+			w.short(report.PlaceHeader, e.Name, r.Key+"="+r.Value)
+		}
+		w.header(e, len(w.res.Matches))
 		return
 	case layerwalk.TypeBlob:
 		w.res.Files++
 	default:
 		w.res.Entries++
-		w.supersede(e.Name)
+		before := len(w.res.Matches)
 		w.name(e)
-		w.records(e)
-		if e.Type == layerwalk.TypeFile {
+		switch e.Type {
+		case layerwalk.TypeFile:
+			w.supersede(e.Name)
 			w.res.Files++
+		case layerwalk.TypeWhiteout, layerwalk.TypeOpaque: // they act on the layers below only
+			place = report.PlaceUnparsed
+		case layerwalk.TypeSymlink:
+			w.supersede(e.Name)
+			w.short(report.PlaceLinkTarget, e.Name, e.Linkname)
+		case layerwalk.TypeHardlink:
+			w.supersede(e.Name)
+			w.link(e)
+		case layerwalk.TypeDevice:
+			w.supersede(e.Name)
 		}
-	}
-	switch e.Type {
-	case layerwalk.TypeSymlink:
-		w.short(report.PlaceLinkTarget, e.Name, e.Linkname)
-	case layerwalk.TypeHardlink:
-		w.link(e)
+		w.header(e, before)
 	}
 	if e.Size == 0 {
 		// Rules about paths alone still apply.
@@ -179,6 +189,9 @@ func (w *blobScan) failed(e *layerwalk.Entry, err error) {
 // field scans a string of a document. Its name is context for the rules, but
 // no part of it.
 func (w *blobScan) field(e *layerwalk.Entry) {
+	if len(e.Prefix)+int(e.Size) < 8 {
+		return // no rule matches so little, and documents of numbers have millions
+	}
 	var r io.Reader = e
 	prefix := int64(len(e.Prefix))
 	if prefix > 0 {
@@ -223,10 +236,18 @@ func (w *blobScan) name(e *layerwalk.Entry) {
 	w.short(place, e.Name, e.Name)
 }
 
-func (w *blobScan) records(e *layerwalk.Entry) {
-	for _, r := range e.Records {
-		w.short(report.PlaceHeader, e.Name, r.Key+"="+r.Value)
+// header scans the headers of an entry as they stand. What has been found in
+// its name or link target since match number before is left out.
+func (w *blobScan) header(e *layerwalk.Entry, before int) {
+	from := len(w.res.Matches)
+	w.short(report.PlaceHeader, e.Name, string(e.Header))
+	found, kept := w.res.Matches[before:from], w.res.Matches[:from]
+	for _, m := range w.res.Matches[from:] {
+		if !slices.ContainsFunc(found, func(o BlobMatch) bool { return o.Rule == m.Rule && o.Secret == m.Secret }) {
+			kept = append(kept, m)
+		}
 	}
+	w.res.Matches = kept
 }
 
 // supersede marks what an earlier entry of the same path held.
@@ -241,7 +262,7 @@ func (w *blobScan) supersede(path string) {
 // target is deleted.
 func (w *blobScan) link(e *layerwalk.Entry) {
 	for _, i := range w.at[e.Linkname] {
-		if len(w.res.Matches) >= maxBlobMatches {
+		if !w.room() {
 			return
 		}
 		m := w.res.Matches[i]
@@ -251,12 +272,20 @@ func (w *blobScan) link(e *layerwalk.Entry) {
 	}
 }
 
+// room reports whether one more match can be kept.
+func (w *blobScan) room() bool {
+	if len(w.res.Matches) < maxBlobMatches {
+		return true
+	}
+	if !w.full {
+		w.full = true
+		w.gap(&layerwalk.Problem{Kind: layerwalk.Limit, Reason: fmt.Sprintf("more than %d secrets in it: the rest are not listed", maxBlobMatches)})
+	}
+	return false
+}
+
 func (w *blobScan) add(place report.Place, path string, m *detect.Match) bool {
-	if len(w.res.Matches) >= maxBlobMatches {
-		if !w.full {
-			w.full = true
-			w.gap(&layerwalk.Problem{Kind: layerwalk.Limit, Reason: fmt.Sprintf("more than %d secrets in it: the rest are not listed", maxBlobMatches)})
-		}
+	if !w.room() {
 		return false
 	}
 	id := m.Secret.ID()

@@ -105,6 +105,11 @@ func ExtractFrom(ctx context.Context, src *layerwalk.Source, what string, w io.W
 	if c == nil {
 		c = &capture{w: w}
 		walkPath(ctx, b, t.path, c)
+		if c.found == 0 && c.link != "" {
+			link := c.link
+			c = &capture{w: w}
+			walkPath(ctx, b, link, c)
+		}
 	} else if c.err == nil {
 		if _, err := c.buf.WriteTo(w); err != nil {
 			return err
@@ -116,7 +121,7 @@ func ExtractFrom(ctx context.Context, src *layerwalk.Source, what string, w io.W
 	case c.found > 0:
 		return nil
 	case c.link != "":
-		return fmt.Errorf("%s is a hard link to %s: extract that", t.path, c.link)
+		return fmt.Errorf("%q is a hard link to %q: extract that", t.path, c.link)
 	}
 	return fmt.Errorf("there is no %s in %s", t.path, b.ID)
 }
@@ -272,8 +277,8 @@ func findBlob(src *layerwalk.Source, t target) (*layerwalk.Blob, error) {
 		b = img.Config
 	case t.doc == "manifest":
 		b = img.Manifest
-	case t.doc == "index":
-		b = img.Index
+	case t.doc == "index" && len(img.Indexes) > 0:
+		b = img.Indexes[len(img.Indexes)-1]
 	}
 	if b == nil {
 		return nil, fmt.Errorf("%s has no %s", src.Ref, t.doc)

@@ -43,9 +43,9 @@ type imageJoin struct {
 	src     *layerwalk.Source
 	img     *layerwalk.Image
 	results map[string]*BlobResult
-	index   int             // into Report.Images
-	said    map[string]bool // blobs whose gaps are in the report, over all images of the source
-	many    bool            // the source has several images
+	index   int                        // into Report.Images
+	said    map[string]*layerwalk.Blob // blobs whose gaps are in the report, over all images of the source
+	many    bool                       // the source has several images
 }
 
 func (s *scan) join(ctx context.Context, src *layerwalk.Source, results map[string]*BlobResult) {
@@ -64,7 +64,7 @@ func (s *scan) join(ctx context.Context, src *layerwalk.Source, results map[stri
 		}
 		s.rep.Gaps = append(s.rep.Gaps, report.Gap{Kind: kind, Blob: text(src.Ref), Reason: reason})
 	}
-	said := map[string]bool{}
+	said := map[string]*layerwalk.Blob{}
 	counted := map[string]bool{}
 	for _, img := range images {
 		j := &imageJoin{scan: s, src: src, img: img, results: results, index: len(s.rep.Images), said: said, many: len(images) > 1}
@@ -87,7 +87,7 @@ func (s *scan) join(ctx context.Context, src *layerwalk.Source, results map[stri
 
 func blobsOf(img *layerwalk.Image) []*layerwalk.Blob {
 	var all []*layerwalk.Blob
-	for _, b := range []*layerwalk.Blob{img.Index, img.Manifest, img.Config} {
+	for _, b := range slices.Concat(img.Indexes, []*layerwalk.Blob{img.Manifest, img.Config}) {
 		if b != nil {
 			all = append(all, b)
 		}
@@ -153,14 +153,18 @@ func (j *imageJoin) image(ctx context.Context) {
 		j.pending = append(j.pending, func() { j.rep.Images[j.index].Layers[k].Instruction = j.masking(text) })
 	}
 
-	if img.Index != nil {
-		j.document(ctx, img.Index, report.PlaceAnnotation, "index")
+	for i, b := range img.Indexes {
+		name := "index"
+		if i < len(img.Indexes)-1 {
+			name = b.Digest
+		}
+		j.document(ctx, b, report.PlaceAnnotation, j.documentTarget(name, b))
 	}
 	if img.Manifest != nil {
-		j.document(ctx, img.Manifest, report.PlaceAnnotation, "manifest")
+		j.document(ctx, img.Manifest, report.PlaceAnnotation, j.documentTarget("manifest", img.Manifest))
 	}
 	if img.Config != nil {
-		j.document(ctx, img.Config, report.PlaceConfig, "config")
+		j.document(ctx, img.Config, report.PlaceConfig, j.documentTarget("config", img.Config))
 	}
 	for _, a := range img.Attestations {
 		j.document(ctx, a, report.PlaceAttestation, a.Digest)
@@ -175,14 +179,19 @@ func (j *imageJoin) image(ctx context.Context) {
 // blob gives the result of a blob and sees that its gaps are told, once.
 func (j *imageJoin) blob(ctx context.Context, b *layerwalk.Blob) *BlobResult {
 	r := j.results[b.ID]
-	if j.said[b.ID] {
-		return r
-	}
-	j.said[b.ID] = true
 	name := b.Digest
 	if name == "" {
 		name = b.ID
 	}
+	if first := j.said[b.ID]; first != nil {
+		if r != nil && (first.Size != b.Size || first.Digest != b.Digest) { // two descriptors that disagree
+			for _, p := range b.Verify(r.Summary) {
+				j.gap(name, p)
+			}
+		}
+		return r
+	}
+	j.said[b.ID] = b
 	if r == nil {
 		p := &layerwalk.Problem{Kind: layerwalk.Missing, Reason: "it is not in the archive", Bytes: max(0, b.Size)}
 		if ctx.Err() != nil {
@@ -194,6 +203,11 @@ func (j *imageJoin) blob(ctx context.Context, b *layerwalk.Blob) *BlobResult {
 	for i := range r.Gaps {
 		j.gap(name, &r.Gaps[i])
 	}
+	if j.src.Sequential && len(r.Gaps) == 0 { // what it should be was not known when it went past
+		for _, p := range b.Verify(r.Summary) {
+			j.gap(name, p)
+		}
+	}
 	return r
 }
 
@@ -203,8 +217,12 @@ func (j *imageJoin) verify(k int, l *layerwalk.Layer, r *BlobResult) {
 	if name == "" {
 		name = l.Blob.ID
 	}
-	if l.DiffID != "" && r.Summary.Whole && r.Summary.DiffID != l.DiffID && (strings.HasPrefix(l.DiffID, "sha256:") || !j.img.Orphan) {
-		j.gap(name, &layerwalk.Problem{Kind: layerwalk.Unverified, Reason: fmt.Sprintf("layer %d decompresses to %s, the config says %s", k+1, r.Summary.DiffID, l.DiffID)})
+	if l.DiffID != "" && r.Summary.Whole && r.Summary.DiffID != l.DiffID {
+		reason := fmt.Sprintf("layer %d decompresses to %s, the config says %s", k+1, r.Summary.DiffID, l.DiffID)
+		if !strings.HasPrefix(l.DiffID, "sha256:") {
+			reason = fmt.Sprintf("the diffID %s of layer %d can't be checked: only sha256 is known", l.DiffID, k+1)
+		}
+		j.gap(name, &layerwalk.Problem{Kind: layerwalk.Unverified, Reason: reason})
 	}
 	if l.Tar && (r.Summary.Format == layerwalk.FormatRaw || r.Summary.Format == layerwalk.FormatJSON) {
 		reason := fmt.Sprintf("layer %d is no tar, and of no compression that can be read: it was scanned as it is", k+1)
@@ -217,6 +235,11 @@ func (j *imageJoin) verify(k int, l *layerwalk.Layer, r *BlobResult) {
 
 // layer adds the matches of a layer.
 func (j *imageJoin) layer(k int, l layerwalk.Layer, r *BlobResult, ledgers []*layerwalk.Ledger) {
+	type end struct {
+		fate layerwalk.Fate
+		by   int
+	}
+	ends := map[string]end{} // a path can have many matches
 	for i := range r.Matches {
 		m := &r.Matches[i]
 		loc := report.Location{Image: j.index, Place: m.Place, Path: m.Path, Line: m.Line, Column: m.Column, Offset: m.Offset, Fate: report.FatePresent}
@@ -234,9 +257,13 @@ func (j *imageJoin) layer(k int, l layerwalk.Layer, r *BlobResult, ledgers []*la
 		case m.Superseded:
 			loc.Fate, loc.FateLayer = report.FateOverwritten, k+1
 		case m.Place != report.PlaceUnparsed && ledgers != nil:
-			fate, by := layerwalk.FateOf(m.Path, k, ledgers)
-			if fate != layerwalk.Present {
-				loc.Fate, loc.FateLayer = fates[fate], by+1
+			e, ok := ends[m.Path]
+			if !ok {
+				e.fate, e.by = layerwalk.FateOf(m.Path, k, ledgers)
+				ends[m.Path] = e
+			}
+			if e.fate != layerwalk.Present {
+				loc.Fate, loc.FateLayer = fates[e.fate], e.by+1
 			}
 		}
 		if loc.Path == "" && r.Summary.Format == layerwalk.FormatRaw {
@@ -311,10 +338,56 @@ func (j *imageJoin) configInstruction(m *BlobMatch) string {
 	return found
 }
 
+// maxLocations bounds the locations of a report: a layer full of secrets can be
+// listed as often as a manifest is long.
+const maxLocations = 200_000
+
+// maskAll takes the secrets out of all other texts of the report that come
+// from an image, a registry or the command line.
+func (s *scan) maskAll() {
+	mask := func(texts ...*string) {
+		for _, t := range texts {
+			*t = s.masking(*t)
+		}
+	}
+	for i := range s.rep.Images {
+		img := &s.rep.Images[i]
+		mask(&img.Reference, &img.Name, &img.Source.Detail, &img.Platform, &img.Digest, &img.ConfigDigest)
+		for k := range img.Source.Tried {
+			mask(&img.Source.Tried[k].Reason)
+		}
+		for k := range img.Layers {
+			mask(&img.Layers[k].Digest, &img.Layers[k].DiffID)
+		}
+	}
+	for i := range s.rep.Findings {
+		f := &s.rep.Findings[i]
+		mask(&f.Key)
+		for k := range f.Locations {
+			if l := f.Locations[k].Layer; l != nil {
+				mask(&l.Digest, &l.DiffID)
+			}
+		}
+	}
+	for i := range s.rep.Gaps {
+		g := &s.rep.Gaps[i]
+		mask(&g.Blob, &g.Path, &g.Reason, &g.Hint)
+		for k := range g.Tried {
+			mask(&g.Tried[k].Reason)
+		}
+	}
+	for i := range s.rep.Notes {
+		mask(&s.rep.Notes[i].Text)
+	}
+}
+
 // finding adds a location to the finding of its secret.
 func (j *imageJoin) finding(m *BlobMatch, loc report.Location, instruction, target string) {
 	key := m.Rule + "\x00" + m.Secret
 	f := j.findings[key]
+	if j.locations++; j.locations > maxLocations {
+		return // told at the end
+	}
 	if f == nil {
 		r := j.o.Rules.Rule(m.Rule)
 		if r == nil {
@@ -334,10 +407,9 @@ func (j *imageJoin) finding(m *BlobMatch, loc report.Location, instruction, targ
 	f.Locations = append(f.Locations, loc)
 	j.pending = append(j.pending, func() {
 		l := &f.Locations[i]
-		if path := j.masking(l.Path); path != l.Path {
-			l.Path = path // a command with the path in it would show the secret
-		} else {
-			l.Extract = j.extractCommand(target)
+		l.Path = j.masking(l.Path)
+		if c := j.extractCommand(target); j.masking(c) == c {
+			l.Extract = c // else it would show a secret
 		}
 		l.Instruction = j.masking(instruction)
 		if l.Layer != nil {
@@ -379,13 +451,21 @@ func (j *imageJoin) layerTarget(k int, l layerwalk.Layer, m *BlobMatch) string {
 			layer = rl.DiffID
 		}
 	}
-	if m.Path == "" || m.Place == report.PlaceUnparsed {
-		return layer
+	if m.Path == "" || m.Place == report.PlaceUnparsed || m.Place == report.PlaceHeader || m.Place == report.PlaceFileName {
+		return layer // it is in no file's contents, but in the layer's own bytes
 	}
 	if j.results[l.Blob.ID].Summary.Format == layerwalk.FormatTar {
 		return layer + ":/" + m.Path
 	}
 	return layer + ":" + m.Path
+}
+
+// documentTarget names a document in the same way.
+func (j *imageJoin) documentTarget(name string, b *layerwalk.Blob) string {
+	if j.many && b.Digest != "" {
+		return b.Digest
+	}
+	return name
 }
 
 func (j *imageJoin) extractCommand(target string) string {

@@ -100,11 +100,12 @@ type scan struct {
 	started time.Time
 	rep     *report.Report
 
-	findings map[string]*report.Finding // by rule and secret
-	order    []string                   // their keys as they came
-	masked   map[string]string          // texts whose secrets are masked
-	pending  []func()                   // texts to mask when all secrets are known
-	mask     *masker
+	findings  map[string]*report.Finding // by rule and secret
+	order     []string                   // their keys as they came
+	masked    map[string]string          // texts whose secrets are masked
+	pending   []func()                   // texts to mask when all secrets are known
+	mask      *masker
+	locations int
 }
 
 func newScan(o Options) (*scan, error) {
@@ -204,6 +205,10 @@ func (s *scan) report() *report.Report {
 	for _, k := range s.order {
 		r.Findings = append(r.Findings, *s.findings[k])
 	}
+	if s.locations > maxLocations {
+		r.Gaps = append(r.Gaps, report.Gap{Kind: report.GapLimit, Reason: fmt.Sprintf("there are %d places with secrets: only the first %d are listed", s.locations, maxLocations)})
+	}
+	s.maskAll()
 	r.Sort()
 	for i := range r.Findings {
 		f := &r.Findings[i]

@@ -353,7 +353,7 @@ func TestDamage(t *testing.T) {
 			b.Seal(nil)
 			return b.Blobs()
 		}, "truncated %s : the tar ends", 3},
-		{"missing manifest", func(b *testimage.Built) []testimage.Blob { return b.Blobs()[:len(b.Blobs())-1] }, "missing sha256:", 0},
+		{"missing manifest", func(b *testimage.Built) []testimage.Blob { return b.Blobs()[:len(b.Blobs())-1] }, "missing sha256:", 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := testimage.Image{Env: []string{"K=" + testimage.StripeKey(3)}, Layers: []testimage.Layer{

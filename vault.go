@@ -3,6 +3,7 @@ package leakscan
 import (
 	"bytes"
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -18,11 +19,15 @@ type Vault struct {
 	mu      sync.Mutex
 	secrets map[string]detect.Secret // by rule and identity
 	byPrint map[string]detect.Secret // by fingerprint
+	bytes   int
 }
 
-// maxVault bounds the secrets that are kept. A masked text could show those
-// beyond it, if the rule that found them does not find them there as well.
-const maxVault = 50_000
+// What is kept is bounded, in number and in bytes. A masked text could show
+// those beyond it, if the rule that found them does not find them there too.
+const (
+	maxVault      = 50_000
+	maxVaultBytes = 16 << 20
+)
 
 func (v *Vault) add(rule, id string, s detect.Secret) {
 	if v == nil {
@@ -33,7 +38,11 @@ func (v *Vault) add(rule, id string, s detect.Secret) {
 	if v.secrets == nil {
 		v.secrets = map[string]detect.Secret{}
 	}
-	if _, ok := v.secrets[rule+id]; !ok && len(v.secrets) < maxVault {
+	if _, ok := v.secrets[rule+id]; ok || len(v.secrets) >= maxVault {
+		return
+	}
+	if n := len(s.Reveal()); v.bytes+n <= maxVaultBytes {
+		v.bytes += n
 		v.secrets[rule+id] = s
 	}
 }
@@ -106,11 +115,28 @@ func newMasker(s *detect.Scanner, v *Vault) *masker {
 	return &masker{scanner: s, known: strings.NewReplacer(pairs...)}
 }
 
-// mask takes out the secrets that were found anywhere, then those that the
-// rules see in the text itself.
+// mask takes out the secrets that were found anywhere, those that the rules
+// see in the text itself, and the passwords of URLs. Digests stay.
 func (m *masker) mask(text string) string {
-	if text == "" {
-		return ""
+	if len(text) < minMask || digestForm.MatchString(text) {
+		return text
 	}
-	return m.scanner.Mask(m.known.Replace(text))
+	return hidePasswords(m.scanner.Mask(m.known.Replace(text)))
 }
+
+// hidePasswords takes the user and password out of URLs, and of references
+// that were meant as URLs. In name:tag@sha256:… there is none.
+func hidePasswords(text string) string {
+	return userinfo.ReplaceAllStringFunc(text, func(m string) string {
+		if tail := m[strings.LastIndexByte(m, '@')+1:]; strings.HasPrefix(tail, "sha256") || strings.HasPrefix(tail, "sha512") {
+			return m
+		}
+		start := strings.LastIndexByte(m[:strings.LastIndexByte(m, '@')], '/') + 1
+		return m[:start] + "…" + m[strings.LastIndexByte(m, '@'):]
+	})
+}
+
+var (
+	digestForm = regexp.MustCompile(`^sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})$`)
+	userinfo   = regexp.MustCompile(`(?:[a-z]://|^)[^/@\s]+:[^/@\s]*@[0-9A-Za-z]*`)
+)

@@ -191,6 +191,7 @@ func oneBlob(src *Source, r io.Reader, name string, plain bool) func(context.Con
 	return func(ctx context.Context, yield func(*Blob, error) bool) {
 		b := onceBlob(filepath.Base(name), r, -1)
 		b.plain = plain
+		b.rootfs = !plain
 		src.images = []*Image{{Layers: []Layer{{Blob: b, Tar: !plain}}}}
 		yield(b, nil)
 	}
@@ -268,17 +269,21 @@ func (a *archive) scan(size int64) *Problem {
 	br := bufio.NewReaderSize(nil, 4<<10)
 	for off := int64(0); off < size; {
 		br.Reset(io.NewSectionReader(a.file, off, size-off))
-		t := &tarReader{r: br}
+		t := &tarReader{r: br, noWhiteouts: true}
 		e, err := t.next()
-		if err == io.EOF {
+		if err == io.EOF && t.closed {
 			return nil
+		}
+		if err == io.EOF {
+			break
 		}
 		if err != nil || e == nil {
 			return &Problem{Kind: Unreadable, Blob: a.src.Detail, Reason: fmt.Sprintf("the archive is damaged at byte %d: %v", off, err), Bytes: size - off,
 				Hint: "write the archive again; what comes before the damage was scanned"}
 		}
-		if e.Type == TypeUnparsed {
-			return nil // behind the end marker
+		if e.Type == TypeUnparsed || e.Type == TypeHeader { // behind the end marker, or in front of it
+			a.note(&Entry{Name: fmt.Sprintf("(bytes at %d)", off), Type: TypeFile, Size: size - off}, off)
+			return nil
 		}
 		body := off + t.off
 		next := body
@@ -286,12 +291,19 @@ func (a *archive) scan(size int64) *Problem {
 			next += (e.Size + blockSize - 1) &^ (blockSize - 1)
 		}
 		a.note(e, body)
-		if body+e.Size > size {
+		if e.Size > size-body {
 			return &Problem{Kind: Truncated, Blob: e.Name, Reason: fmt.Sprintf("the archive ends %d bytes before the end of it", body+e.Size-size), Bytes: body + e.Size - size}
 		}
 		off = next
 	}
-	return nil
+	return a.unclosed()
+}
+
+// unclosed is the problem of an archive that ends well, but without an end
+// marker: it was cut between two members. Every writer of archives makes one;
+// layers may lack it, but they have digests.
+func (a *archive) unclosed() *Problem {
+	return &Problem{Kind: Truncated, Blob: a.src.Detail, Reason: "the archive has no end marker: it was cut off", Hint: "write the archive again"}
 }
 
 func (a *archive) note(e *Entry, off int64) {
@@ -305,8 +317,19 @@ func (a *archive) note(e *Entry, off int64) {
 	default:
 		return
 	}
-	a.members[e.Name] = m
+	if _, ok := a.members[e.Name]; ok {
+		a.src.problems = append(a.src.problems, &Problem{Kind: Unreadable, Blob: e.Name, Reason: "the archive has two members of this name: only the last was read"})
+	}
+	if len(a.members) == maxMembers {
+		a.src.problems = append(a.src.problems, &Problem{Kind: Limit, Blob: a.src.Detail, Reason: fmt.Sprintf("the archive has more than %d members: the rest are not read", maxMembers)})
+	}
+	if len(a.members) <= maxMembers {
+		a.members[e.Name] = m
+	}
 }
+
+// maxMembers bounds the members of an archive that are kept in mind.
+const maxMembers = 100_000
 
 // find follows links: old docker save writes a layer that stands in two images
 // once, and a symbolic link to it.
@@ -332,7 +355,7 @@ func (a *archive) hasManifest() bool {
 
 // stream goes through an archive once. Documents are kept.
 func (a *archive) stream(ctx context.Context, br *bufio.Reader, yield func(*Blob, error) bool) {
-	t := &tarReader{r: br}
+	t := &tarReader{r: br, noWhiteouts: true}
 	for e, err := range t.entries() {
 		if err != nil {
 			p := asProblem(err, Unreadable, "the archive is damaged")
@@ -340,14 +363,7 @@ func (a *archive) stream(ctx context.Context, br *bufio.Reader, yield func(*Blob
 			continue
 		}
 		if e.Type == TypeUnparsed {
-			if !yield(onceBlob(fmt.Sprintf("(bytes at %d)", t.off), e, -1), nil) {
-				return
-			}
-			a.members[fmt.Sprintf("(bytes at %d)", t.off)] = member{typ: TypeFile}
-			continue
-		}
-		if e.Type == TypeWhiteout || e.Type == TypeOpaque {
-			continue // no archive has them; a layer does
+			e.Name, e.Type = fmt.Sprintf("(bytes at %d)", t.off), TypeFile
 		}
 		a.note(e, 0)
 		if e.Type != TypeFile {
@@ -355,9 +371,9 @@ func (a *archive) stream(ctx context.Context, br *bufio.Reader, yield func(*Blob
 		}
 		body := bufio.NewReaderSize(e, 64<<10)
 		head, _ := body.Peek(512)
-		b := onceBlob(e.Name, body, e.Size)
+		b := onceBlob(e.Name, body, max(e.Size, -1))
 		b.Digest = digestOfName(e.Name)
-		if isJSON(head) && !isTar(head) && e.Size <= maxDocument && a.kept+e.Size <= maxDocTotal {
+		if isJSON(head) && !isTar(head) && e.Size >= 0 && e.Size <= maxDocument && a.kept+e.Size <= maxDocTotal {
 			data, err := io.ReadAll(body)
 			if err != nil {
 				break // t.err says it
@@ -381,6 +397,9 @@ func (a *archive) stream(ctx context.Context, br *bufio.Reader, yield func(*Blob
 			p = t.cut
 		}
 		a.src.problems = append(a.src.problems, &Problem{Kind: p.Kind, Blob: a.src.Detail, Reason: p.Reason, Hint: p.Hint, Bytes: p.Bytes, Err: t.err})
+	}
+	if ctx.Err() == nil && t.err == nil && !t.closed {
+		a.src.problems = append(a.src.problems, a.unclosed())
 	}
 	a.resolve(context.WithoutCancel(ctx))
 }
@@ -489,7 +508,9 @@ func (a *archive) resolve(ctx context.Context) {
 	}
 	for _, e := range entries {
 		real, _, _ := a.find(CleanPath(e.Config))
-		if !known[real] && !a.reached(real) {
+		// One that the index has for another platform is left out only if
+		// that was asked for.
+		if !known[real] && (a.o.Platform == "" || !a.seen[real]) {
 			known[real] = true
 			a.dockerImage(e)
 		}
@@ -501,15 +522,13 @@ func (a *archive) resolve(ctx context.Context) {
 	for _, name := range slices.Sorted(maps.Keys(a.members)) {
 		if m := a.members[name]; m.typ == TypeFile && !a.seen[name] && !repeated.MatchString(name) {
 			b := a.blob(name, digestOfName(name), "", -1)
-			if m.size > 0 || a.file != nil {
+			if m.size > 0 || a.file != nil && m.size == 0 {
 				b.Size = m.size
 			}
 			a.src.orphans = append(a.src.orphans, b)
 		}
 	}
 }
-
-func (a *archive) reached(name string) bool { return a.seen[name] && len(a.src.images) > 0 }
 
 // layout resolves the OCI half of an archive.
 func (a *archive) layout(ctx context.Context) {
@@ -533,8 +552,8 @@ func (a *archive) layout(ctx context.Context) {
 	// Documents keep the names of their members as IDs: that is what they were
 	// scanned under.
 	for _, img := range a.src.images {
-		for _, b := range append([]*Blob{img.Index, img.Manifest}, img.Attestations...) {
-			if b != nil {
+		for _, b := range slices.Concat(img.Indexes, []*Blob{img.Manifest}, img.Attestations) {
+			if b != nil && b.ID != "index.json" {
 				if real, _, ok := a.find(nameOfDigest(b.Digest)); ok {
 					b.ID = real
 				}

@@ -30,7 +30,8 @@ type Blob struct {
 	open func(context.Context) (io.ReadCloser, error)
 	walk func(context.Context, func(*Entry, error) bool) // in place of open: a directory
 
-	plain bool // a user's file: JSON in it is text like any other
+	rootfs bool // a stream that was taken for a tar of files by its first names
+	plain  bool // a user's file: JSON in it is text like any other
 }
 
 // ReadOptions tune how a blob is read. The zero value works.
@@ -122,7 +123,7 @@ func (r *Reader) Entries() iter.Seq2[*Entry, error] {
 		if r.blob.walk != nil {
 			r.sum = Summary{Format: FormatDir, Codec: None, Whole: true}
 			r.blob.walk(r.ctx, func(e *Entry, err error) bool {
-				if e != nil && e.Type == TypeFile {
+				if e != nil && e.Type == TypeFile && e.Size > 0 {
 					r.sum.Bytes += e.Size
 					r.sum.Size += e.Size
 				}
@@ -142,7 +143,13 @@ func (r *Reader) stored(yield func(*Entry, error) bool) {
 		yield(nil, r.cause(asProblem(err, Missing, "it can't be opened")))
 		return
 	}
-	stored := newHashReader(src, r.blob.Digest, r.o.Progress)
+	var in io.Reader = src
+	if r.blob.Size >= 0 {
+		// A registry could go on for ever; what is a little too long is read,
+		// scanned and then refused.
+		in = &limitReader{r: src, left: 2*r.blob.Size + 64<<20, stored: true}
+	}
+	stored := newHashReader(in, r.blob.Digest, r.o.Progress)
 	br := bufio.NewReaderSize(stored, 128<<10)
 	head, _ := br.Peek(32)
 	r.sum.Codec = sniff(head)
@@ -211,22 +218,32 @@ func (r *Reader) verify(complete bool, yield func(*Entry, error) bool) {
 	if !complete {
 		return // that the end is missing has been said
 	}
-	if r.blob.Size >= 0 && r.sum.Size != r.blob.Size {
-		kind := Unverified
-		if r.sum.Size < r.blob.Size {
-			kind = Truncated
-		}
-		if !yield(nil, &Problem{Kind: kind, Reason: fmt.Sprintf("it has %d bytes, the manifest says %d", r.sum.Size, r.blob.Size), Bytes: max(0, r.blob.Size-r.sum.Size)}) {
+	for _, p := range r.blob.Verify(r.sum) {
+		if !yield(nil, p) {
 			return
 		}
 	}
-	if want := r.blob.Digest; want != "" && want != r.sum.Digest {
-		reason := fmt.Sprintf("its content hashes to %s, not to %s", r.sum.Digest, want)
-		if alg, _, _ := strings.Cut(want, ":"); alg != "sha256" && alg != "sha512" {
-			reason = fmt.Sprintf("its digest %s can't be checked: only sha256 and sha512 are known", want)
+}
+
+// Verify compares what was read of a blob with what it should be. Reading a
+// blob does so too; but one of a stream may be read before it is known what it
+// should be.
+func (b *Blob) Verify(got Summary) (problems []*Problem) {
+	if b.Size >= 0 && got.Size != b.Size {
+		kind := Unverified
+		if got.Size < b.Size {
+			kind = Truncated
 		}
-		yield(nil, &Problem{Kind: Unverified, Reason: reason})
+		problems = append(problems, &Problem{Kind: kind, Reason: fmt.Sprintf("it has %d bytes, but should have %d", got.Size, b.Size), Bytes: max(0, b.Size-got.Size)})
 	}
+	if b.Digest != "" && b.Digest != got.Digest {
+		reason := fmt.Sprintf("its content hashes to %s, not to %s", got.Digest, b.Digest)
+		if alg, _, _ := strings.Cut(b.Digest, ":"); alg != "sha256" && alg != "sha512" {
+			reason = fmt.Sprintf("its digest %s can't be checked: only sha256 and sha512 are known", b.Digest)
+		}
+		problems = append(problems, &Problem{Kind: Unverified, Reason: reason})
+	}
+	return problems
 }
 
 // content yields the entries of the decompressed blob. It reports false if the
@@ -240,10 +257,16 @@ func (r *Reader) content(br *bufio.Reader, yield func(*Entry, error) bool) bool 
 	case isTar(head):
 		r.sum.Format = FormatTar
 		t := &tarReader{r: br}
+		manifest := false
 		for e, err := range t.entries() {
+			manifest = manifest || e != nil && (e.Name == "manifest.json" || e.Name == "index.json")
 			if !yield(e, err) {
 				return false
 			}
+		}
+		if manifest && r.blob.rootfs && !yield(nil, &Problem{Kind: Unreadable, Reason: "it was read as a tar of files, but looks like an archive of images that begins in an unusual way: what is compressed in it was not read",
+			Hint: "save it to a file and scan that"}) {
+			return false
 		}
 		if t.cut != nil {
 			return yield(nil, t.cut)
@@ -251,7 +274,7 @@ func (r *Reader) content(br *bufio.Reader, yield func(*Entry, error) bool) bool 
 		return true // other errors are the stream's own, and said by the caller
 	case isJSON(head) && !r.blob.plain:
 		r.sum.Format = FormatJSON
-		for e, err := range jsonEntries(br) {
+		for e, err := range jsonEntries(br, maxJSON) {
 			if !yield(e, err) {
 				return false
 			}
@@ -308,9 +331,10 @@ func (h *hashReader) digest() string {
 
 // limitReader ends with a problem where its limit is passed.
 type limitReader struct {
-	r    io.Reader
-	left int64
-	max  int64
+	r      io.Reader
+	left   int64
+	max    int64
+	stored bool
 }
 
 func (l *limitReader) Read(p []byte) (int, error) {
@@ -319,6 +343,9 @@ func (l *limitReader) Read(p []byte) (int, error) {
 	}
 	n, err := l.r.Read(p)
 	l.left -= int64(n)
+	if l.left < 0 && l.stored {
+		return n, &Problem{Kind: Limit, Reason: fmt.Sprintf("it is much longer than it should be: reading was ended after %d bytes", l.max)}
+	}
 	if l.left < 0 {
 		return n, &Problem{Kind: Limit, Reason: fmt.Sprintf("it gives more than %d bytes when decompressed", l.max), Hint: "raise --max-layer-bytes if this is no bomb"}
 	}

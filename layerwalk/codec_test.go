@@ -136,7 +136,7 @@ func TestDamagedBlobs(t *testing.T) {
 	}{
 		{name: "wrong digest", blob: bytesBlob("x", testimage.Digest(nil), "", gz), first: true, kind: Unverified, reason: "its content hashes to sha256:", whole: true},
 		{name: "unknown digest algorithm", blob: bytesBlob("x", "md5:d41d8cd98f00b204e9800998ecf8427e", "", gz), first: true, kind: Unverified, reason: "only sha256 and sha512 are known", whole: true},
-		{name: "too short", blob: &Blob{ID: "x", Size: int64(len(gz)) + 5, open: bytesBlob("", "", "", gz).open}, first: true, kind: Truncated, reason: "the manifest says", whole: true},
+		{name: "too short", blob: &Blob{ID: "x", Size: int64(len(gz)) + 5, open: bytesBlob("", "", "", gz).open}, first: true, kind: Truncated, reason: "but should have", whole: true},
 		{name: "gzip breaks off", blob: bytesBlob("x", "", "", gz[:len(gz)/2]), first: true, kind: Truncated, reason: "the gzip data breaks off"},
 		{name: "gzip with a wrong checksum", blob: bytesBlob("x", "", "", flip(gz, len(gz)-6)), first: true, kind: Unreadable, reason: "gzip: invalid checksum"},
 		{name: "gzip damaged in the middle", blob: bytesBlob("x", "", "", flip(gz, len(gz)/2)), first: true, kind: Unreadable, reason: "damaged gzip data"},

@@ -269,6 +269,9 @@ func openEngine(ctx context.Context, kind Kind, e endpoint, ref string, o Option
 			if json.Unmarshal(data, &m) != nil || m.Message == "" {
 				m.Message = resp.Status
 			}
+			if resp.StatusCode == http.StatusNotFound {
+				return nil, errors.New("no such image") // the engine says it twice, with the name
+			}
 			return nil, errors.New(m.Message)
 		}
 		return resp, nil

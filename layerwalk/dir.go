@@ -72,6 +72,9 @@ func walkDir(ctx context.Context, dir string, yield func(*Entry, error) bool) {
 			if st, err := f.Stat(); err == nil {
 				e.Size = st.Size()
 			}
+			if e.Size == 0 {
+				e.Size = -1 // files of /proc say so, and have contents
+			}
 			body := &fileBody{r: f}
 			e.body = body
 			if !yield(e, nil) {

@@ -1,6 +1,8 @@
 package layerwalk
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"path"
 	"strings"
@@ -18,7 +20,7 @@ const (
 	TypeDevice                    // a device, FIFO or socket
 	TypeWhiteout                  // deletes Name in the layers below
 	TypeOpaque                    // hides all that the layers below have in the directory Name
-	TypeHeader                    // PAX records that belong to no single entry
+	TypeHeader                    // headers or records that belong to no single entry
 	TypeField                     // a string in a JSON document: Name is its path in it
 	TypeUnparsed                  // bytes of a layer that no entry accounts for
 	TypeBlob                      // the whole of a blob that is neither tar nor JSON
@@ -32,7 +34,8 @@ type Entry struct {
 	Type     EntryType //
 	Linkname string    // as it stands in the entry: for TypeHardlink cleaned like Name
 	Size     int64     // bytes that Read will give; -1: not known
-	Records  []Record  // PAX records, extended attributes among them, that say more than Name and Linkname do
+	Header   []byte    // all of its headers as they stand: PAX records, owners, and whatever hides in them
+	Records  []Record  // for TypeHeader: texts beside the data of a compressed stream
 	Sparse   []Segment // where the bytes belong, if the file has holes; nil: it has none
 	RealSize int64     // with the holes, if Sparse is set
 	Prefix   string    // for TypeField: "name=" of a string that is a member of an object: context for rules, not part of the contents
@@ -40,7 +43,7 @@ type Entry struct {
 	body io.Reader
 }
 
-// Record is one PAX record of an entry.
+// Record is one text beside the data of a compressed stream.
 type Record struct{ Key, Value string }
 
 // Segment is a run of data in a sparse file.
@@ -92,7 +95,20 @@ func whiteout(name string) (target string, t EntryType, ok bool) {
 
 // CleanPath gives the one spelling of a path in an image that this package
 // uses: no leading or trailing slash, no "." or "..", as a runtime that
-// unpacks below a root would see it.
+// unpacks below a root would see it. One that no system could unpack, because
+// it is longer than 8 KiB, is cut to a beginning and a hash.
 func CleanPath(name string) string {
-	return strings.TrimPrefix(path.Clean("/"+name), "/")
+	return shortPath(strings.TrimPrefix(path.Clean("/"+name), "/"))
+}
+
+// maxPath bounds the paths that are kept: Linux stops at 4 KiB, but a header
+// can hold megabytes.
+const maxPath = 8 << 10
+
+func shortPath(name string) string {
+	if len(name) <= maxPath {
+		return name
+	}
+	h := sha256.Sum256([]byte(name))
+	return strings.ToValidUTF8(name[:256], "") + "…" + hex.EncodeToString(h[:16])
 }

@@ -14,6 +14,9 @@ import (
 	"unicode/utf8"
 )
 
+// maxWords is how many words of a command are put together.
+const maxWords = 10_000
+
 // isJSON reports whether a document that starts with b is meant to be JSON.
 func isJSON(b []byte) bool {
 	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
@@ -29,22 +32,33 @@ var commandFields = map[string]bool{"Cmd": true, "Entrypoint": true, "Test": tru
 // unknown fields included, in the order of the document. A string that is
 // text in base64, as BuildKit puts the Dockerfile into its provenance, is
 // yielded decoded as well.
-func jsonEntries(r *bufio.Reader) iter.Seq2[*Entry, error] {
+//
+// Of a document over limit bytes the rest goes out as it is: a decoder holds a
+// string in memory, however long it is.
+func jsonEntries(r *bufio.Reader, limit int64) iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
 		if b, _ := r.Peek(3); string(b) == "\xef\xbb\xbf" {
 			r.Discard(3)
 		}
-		dec := json.NewDecoder(r)
+		head := &io.LimitedReader{R: r, N: limit}
+		dec := json.NewDecoder(head)
 		dec.UseNumber()
 		w := &jsonWalk{dec: dec, yield: yield}
-		err := w.value("", "", 0)
+		t, err := dec.Token()
+		if err = eof(err); err == nil {
+			err = w.token(t, "", "", 0)
+		}
 		if err == errStop {
 			return
 		}
 		rest := io.MultiReader(dec.Buffered(), r)
 		if err != nil {
 			// Nothing that can be read is lost: the rest goes out as it is.
-			if !yield(nil, &Problem{Kind: Unreadable, Reason: fmt.Sprintf("damaged JSON at byte %d: %v; the rest was scanned as it is", dec.InputOffset(), err)}) {
+			if _, perr := r.Peek(1); head.N == 0 && perr == nil {
+				if !yield(nil, &Problem{Kind: Limit, Reason: fmt.Sprintf("a JSON document of more than %d bytes: what is behind them was scanned as it is", limit)}) {
+					return
+				}
+			} else if !yield(nil, &Problem{Kind: Unreadable, Reason: fmt.Sprintf("damaged JSON at byte %d: %v; the rest was scanned as it is", dec.InputOffset(), err)}) {
 				return
 			}
 			yield(&Entry{Type: TypeUnparsed, Size: -1, body: rest}, nil)
@@ -67,6 +81,10 @@ func jsonEntries(r *bufio.Reader) iter.Seq2[*Entry, error] {
 
 var errStop = fmt.Errorf("the consumer has had enough")
 
+// maxJSON is how much of a document is read as JSON: the SBOMs of large images
+// have some ten megabytes.
+const maxJSON = 32 << 20
+
 // maxJSONDepth keeps a document of brackets from exhausting the stack.
 const maxJSONDepth = 200
 
@@ -75,15 +93,12 @@ type jsonWalk struct {
 	yield func(*Entry, error) bool
 }
 
-func (w *jsonWalk) value(path, key string, depth int) error {
-	t, err := w.dec.Token()
-	if err != nil {
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
-		return err
+// eof is io.EOF where a document is not at its end.
+func eof(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
 	}
-	return w.token(t, path, key, depth)
+	return err
 }
 
 func (w *jsonWalk) token(t json.Token, path, key string, depth int) error {
@@ -105,7 +120,19 @@ func (w *jsonWalk) token(t json.Token, path, key string, depth int) error {
 				return err
 			}
 			name := k.(string)
-			if err := w.value(join(path, name), name, depth+1); err != nil {
+			t, err := w.dec.Token()
+			if err != nil {
+				return eof(err)
+			}
+			at := join(path, name)
+			switch t.(type) {
+			case string, json.Number: // the name goes with them
+			default:
+				if len(name) >= 8 && !w.yield(&Entry{Name: at, Type: TypeField, Size: int64(len(name)), body: strings.NewReader(name)}, nil) {
+					return errStop
+				}
+			}
+			if err := w.token(t, at, name, depth+1); err != nil {
 				return err
 			}
 		}
@@ -123,7 +150,12 @@ func (w *jsonWalk) array(path, key string, depth int) error {
 			return err
 		}
 		if s, ok := t.(string); ok && commandFields[key] {
-			words = append(words, s)
+			if words = append(words, s); len(words) == maxWords {
+				if err := w.text(path, "", strings.Join(words, " ")); err != nil {
+					return err
+				}
+				words = nil
+			}
 			continue
 		}
 		if err := w.token(t, path+"["+strconv.Itoa(i)+"]", "", depth+1); err != nil {
@@ -168,11 +200,11 @@ func join(path, name string) string {
 	}
 	switch {
 	case !plain:
-		return path + "[" + strconv.Quote(name) + "]"
+		return shortPath(path + "[" + strconv.Quote(name) + "]")
 	case path == "":
-		return name
+		return shortPath(name)
 	}
-	return path + "." + name
+	return shortPath(path + "." + name)
 }
 
 // base64Text decodes s if it is base64 of printable text, in any of the four

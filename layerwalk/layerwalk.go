@@ -120,9 +120,9 @@ type Image struct {
 	Platform     string // os/arch[/variant] of the config
 	Digest       string // of the manifest; "" if the source has none
 	ConfigDigest string
-	Manifest     *Blob // nil if the source has none
-	Index        *Blob // the index that led to it; nil: none
-	Config       *Blob // nil if there is none
+	Manifest     *Blob   // nil if the source has none
+	Indexes      []*Blob // the indexes that led to it, outermost first
+	Config       *Blob   // nil if there is none
 	Layers       []Layer
 	History      []History
 	Attestations []*Blob // the manifests and the statements attached to this image
@@ -199,7 +199,9 @@ func (s *Source) collect() {
 		}
 	}
 	for _, img := range s.images {
-		add(img.Index)
+		for _, b := range img.Indexes {
+			add(b)
+		}
 		add(img.Manifest)
 		add(img.Config)
 		for _, l := range img.Layers {

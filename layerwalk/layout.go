@@ -31,7 +31,7 @@ func layoutIndex(ctx context.Context, g *graph, data []byte) {
 		g.problem(&Problem{Kind: Missing, Blob: "index.json", Reason: "it lists no manifests"})
 		return
 	}
-	self := bytesBlob("index.json", "", m.MediaType, data)
+	self := bytesBlob("index.json", sha256Digest(data), m.MediaType, data)
 	groups := map[string][]descriptor{}
 	var order []string
 	for i, d := range m.Manifests {
@@ -51,10 +51,10 @@ func layoutIndex(ctx context.Context, g *graph, data []byte) {
 	for _, key := range order {
 		name, _, alone := strings.Cut(key, "\x00")
 		if alone {
-			g.add(ctx, groups[key][0], name)
+			g.node(ctx, groups[key][0], name, []*Blob{self}, nil, 0)
 			continue
 		}
-		g.index(ctx, groups[key], name, self, 0)
+		g.index(ctx, groups[key], name, []*Blob{self}, 0)
 	}
 }
 
@@ -81,6 +81,7 @@ func openOCIDir(ctx context.Context, dir string, o Options) (*Source, error) {
 		return nil, &hintError{fmt.Errorf("index.json: %w", errors.Unwrap(err)), "An OCI layout is what skopeo copy … oci:DIR or buildx -o type=oci,tar=false write; dir: scans a plain directory."}
 	}
 	src := &Source{Kind: OCIDir, Detail: dir}
+	claimed := map[string]bool{}
 	file := func(d descriptor) (string, error) {
 		if !validDigest.MatchString(d.Digest) {
 			return "", &Problem{Kind: Unreadable, Blob: d.Digest, Reason: "it is no valid digest"}
@@ -108,8 +109,20 @@ func openOCIDir(ctx context.Context, dir string, o Options) (*Source, error) {
 				return f, nil
 			}}
 		},
+		reach: func(d descriptor) { claimed[d.Digest] = true },
 	}
 	layoutIndex(ctx, g, index)
+	// Blobs that no image claims are given away with the layout all the same.
+	files, err := filepath.Glob(filepath.Join(dir, "blobs", "*", "*"))
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		digest := filepath.Base(filepath.Dir(f)) + ":" + filepath.Base(f)
+		if st, err := os.Stat(f); err == nil && st.Mode().IsRegular() && !claimed[digest] && validDigest.MatchString(digest) {
+			src.orphans = append(src.orphans, g.blob(descriptor{Digest: digest, Size: st.Size()}))
+		}
+	}
 	src.collect()
 	return src, nil
 }

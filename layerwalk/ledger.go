@@ -68,6 +68,9 @@ const (
 // each layer, lowest first; nil for a layer that could not be read, which is
 // taken to do nothing. by is the index of the layer that ended it.
 func FateOf(name string, layer int, ledgers []*Ledger) (fate Fate, by int) {
+	if layer+1 >= len(ledgers) {
+		return Present, 0
+	}
 	// The hashes of the path and of all directories above it, outermost last.
 	self := pathHash(name)
 	var above []uint64

@@ -17,8 +17,10 @@ const (
 	maxManifest = 16 << 20  // registries stop at 4 MiB
 	maxDocument = 16 << 20  // config
 	maxDocTotal = 128 << 20 // all documents of one archive that must be kept
-	maxLayers   = 10_000    // runtimes stop at 127, some at 500
+	maxLayers   = 10_000    // of all images of a source; runtimes stop at 127 an image, some at 500
 	maxNested   = 8         // indexes within indexes
+	maxImages   = 1_000     // images of a source
+	maxVisits   = 20_000    // manifests that are read to find them
 )
 
 type descriptor struct {
@@ -111,6 +113,10 @@ type graph struct {
 	// reach is called with every descriptor that the graph mentions, also
 	// those of platforms that are not chosen; nil: they are not looked at.
 	reach func(d descriptor)
+
+	visits int             // manifests read so far
+	built  map[string]bool // images by digest and name: each is made once
+	layers int             // of all images
 }
 
 // The annotations by which BuildKit attaches attestations to an image.
@@ -127,9 +133,19 @@ func (g *graph) add(ctx context.Context, d descriptor, name string) {
 
 func (g *graph) problem(p *Problem) { g.src.problems = append(g.src.problems, p) }
 
-func (g *graph) node(ctx context.Context, d descriptor, name string, index *Blob, attached []descriptor, depth int) {
+func (g *graph) node(ctx context.Context, d descriptor, name string, indexes []*Blob, attached []descriptor, depth int) {
 	if g.reach != nil {
 		g.reach(d)
+	}
+	if !g.visit(d) {
+		return
+	}
+	if key := d.Digest + " " + name; g.built[key] {
+		return
+	} else if g.built == nil {
+		g.built = map[string]bool{key: true}
+	} else {
+		g.built[key] = true
 	}
 	data, err := g.read(ctx, d, maxManifest)
 	if err != nil {
@@ -155,16 +171,32 @@ func (g *graph) node(ctx context.Context, d descriptor, name string, index *Blob
 			g.problem(&Problem{Kind: Limit, Blob: d.Digest, Reason: fmt.Sprintf("more than %d indexes within each other", maxNested)})
 			return
 		}
-		g.index(ctx, m.Manifests, name, self, depth)
+		g.index(ctx, m.Manifests, name, append(slices.Clip(indexes), self), depth)
 	case m.Config != nil || len(m.Layers) > 0 || len(m.FSLayers) > 0:
-		g.image(ctx, d, &m, name, self, index, attached)
+		g.image(ctx, d, &m, name, self, indexes, attached)
 	default:
 		g.problem(&Problem{Kind: Unreadable, Blob: d.Digest, Reason: "it is neither an image manifest nor an index"})
 	}
 }
 
-// index chooses among the manifests of an index.
-func (g *graph) index(ctx context.Context, all []descriptor, name string, self *Blob, depth int) {
+// visit counts the manifests that are read, so that indexes which list each
+// other many times come to an end.
+func (g *graph) visit(d descriptor) bool {
+	if !validDigest.MatchString(d.Digest) {
+		g.problem(&Problem{Kind: Unreadable, Blob: d.Digest, Reason: "it is no valid digest"})
+		return false
+	}
+	g.visits++
+	if g.visits == maxVisits || len(g.src.images) >= maxImages {
+		g.problem(&Problem{Kind: Limit, Blob: d.Digest, Reason: fmt.Sprintf("more than %d images or %d manifests: the rest are not read", maxImages, maxVisits)})
+		g.visits = maxVisits
+	}
+	return g.visits < maxVisits
+}
+
+// index chooses among the manifests of an index, the last of indexes.
+func (g *graph) index(ctx context.Context, all []descriptor, name string, indexes []*Blob, depth int) {
+	self := indexes[len(indexes)-1]
 	attached := map[string][]descriptor{}
 	var candidates []descriptor
 	for _, d := range all {
@@ -176,25 +208,25 @@ func (g *graph) index(ctx context.Context, all []descriptor, name string, self *
 	}
 	chosen, others := g.choose(candidates, name)
 	for _, d := range chosen {
-		g.node(ctx, d, name, self, attached[d.Digest], depth+1)
+		g.node(ctx, d, name, indexes, attached[d.Digest], depth+1)
 		delete(attached, d.Digest)
 	}
 	if len(candidates) == 0 && len(all) == 0 {
 		g.problem(&Problem{Kind: Missing, Blob: self.ID, Reason: "the index lists no manifests"})
 	}
 	// Attestations of nothing in this index still ship with it.
+	listed := map[string]bool{}
+	for _, d := range candidates {
+		listed[d.Digest] = true
+	}
 	var stray []descriptor
 	for _, d := range all {
-		if d.Annotations[refType] == "" {
-			continue
-		}
-		ref := d.Annotations[refDigest]
-		if !slices.ContainsFunc(candidates, func(c descriptor) bool { return c.Digest == ref }) {
+		if d.Annotations[refType] != "" && !listed[d.Annotations[refDigest]] {
 			stray = append(stray, d)
 		}
 	}
 	if len(stray) > 0 {
-		img := &Image{Name: name, Index: self, Notes: []string{"the index has attestations of an image that it does not list"}}
+		img := &Image{Name: name, Indexes: indexes, Notes: []string{"the index has attestations of an image that it does not list"}}
 		g.attestations(ctx, img, stray)
 		g.src.images = append(g.src.images, img)
 	}
@@ -226,7 +258,7 @@ func (g *graph) choose(candidates []descriptor, name string) (chosen, others []d
 		switch {
 		case d.Platform == nil: // can't tell: never left out
 			chosen = append(chosen, d)
-		case d.Platform.matches(*want) && (len(chosen) == 0 || asked):
+		case d.Platform.matches(*want):
 			chosen = append(chosen, d)
 		default:
 			others = append(others, d)
@@ -254,6 +286,9 @@ func (g *graph) choose(candidates []descriptor, name string) (chosen, others []d
 // touch marks what a descriptor leads to as belonging to an image.
 func (g *graph) touch(ctx context.Context, d descriptor, depth int) {
 	g.reach(d)
+	if !g.visit(d) {
+		return
+	}
 	data, err := g.read(ctx, d, maxManifest)
 	var m manifest
 	if err != nil || json.Unmarshal(data, &m) != nil || depth > maxNested {
@@ -270,8 +305,8 @@ func (g *graph) touch(ctx context.Context, d descriptor, depth int) {
 	}
 }
 
-func (g *graph) image(ctx context.Context, d descriptor, m *manifest, name string, self, index *Blob, attached []descriptor) {
-	img := &Image{Name: name, Digest: d.Digest, Manifest: self, Index: index}
+func (g *graph) image(ctx context.Context, d descriptor, m *manifest, name string, self *Blob, indexes []*Blob, attached []descriptor) {
+	img := &Image{Name: name, Digest: d.Digest, Manifest: self, Indexes: indexes}
 	g.src.images = append(g.src.images, img)
 	var cfg *configFile
 	if m.Config != nil {
@@ -303,15 +338,16 @@ func (g *graph) image(ctx context.Context, d descriptor, m *manifest, name strin
 			}
 		}
 	}
-	if len(layers) > maxLayers {
-		img.Problems = append(img.Problems, &Problem{Kind: Limit, Blob: d.Digest, Reason: fmt.Sprintf("%d layers: only the first %d are read", len(layers), maxLayers)})
-		layers = layers[:maxLayers]
+	if left := maxLayers - g.layers; len(layers) > left {
+		img.Problems = append(img.Problems, &Problem{Kind: Limit, Blob: d.Digest, Reason: fmt.Sprintf("more than %d layers: only the first %d of this image are read", maxLayers, left)})
+		layers = layers[:left]
 	}
+	g.layers += len(layers)
 	for _, l := range layers {
 		if g.reach != nil {
 			g.reach(l)
 		}
-		img.Layers = append(img.Layers, Layer{Blob: g.blob(l), Tar: l.MediaType == "" || strings.Contains(l.MediaType, "tar")})
+		img.Layers = append(img.Layers, Layer{Blob: g.blob(l), Tar: cfg != nil || len(m.FSLayers) > 0 || strings.Contains(l.MediaType, "tar")})
 	}
 	img.join(cfg)
 	g.attestations(ctx, img, attached)

@@ -3,6 +3,7 @@ package layerwalk
 import (
 	"errors"
 	"fmt"
+	"io"
 )
 
 // ProblemKind classes what can go wrong with a part of an image.
@@ -48,6 +49,9 @@ func asProblem(err error, kind ProblemKind, doing string) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {
 		return p
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return &Problem{Kind: Truncated, Reason: "it breaks off before its end", Err: err}
 	}
 	return &Problem{Kind: kind, Reason: fmt.Sprintf("%s: %v", doing, err), Err: err}
 }

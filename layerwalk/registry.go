@@ -31,6 +31,8 @@ type registry struct {
 
 const (
 	registryTries = 3
+	// registryReopens bounds how often one blob is resumed.
+	registryReopens = 50
 	// stallTimeout is how long a registry may send nothing. Slow is fine.
 	stallTimeout = 60 * time.Second
 )
@@ -91,6 +93,9 @@ func openRegistry(ctx context.Context, ref string, o Options) (*Source, error) {
 		read: func(ctx context.Context, d descriptor, limit int64) ([]byte, error) {
 			if d.Digest == root.Digest {
 				return data, nil
+			}
+			if !validDigest.MatchString(d.Digest) { // it goes into a URL
+				return nil, &Problem{Kind: Unreadable, Reason: "it is no valid digest"}
 			}
 			kind := "blobs"
 			if isManifest(d.MediaType) {
@@ -205,20 +210,25 @@ func (r *registry) blob(d descriptor) *Blob {
 // registryBody reads a blob. When the connection breaks or stalls it goes on
 // from where it was.
 type registryBody struct {
-	ctx   context.Context
-	r     *registry
-	d     descriptor
-	size  int64
-	off   int64
-	tries int
-	body  io.ReadCloser
-	stop  context.CancelFunc
-	stall *time.Timer
+	ctx    context.Context
+	r      *registry
+	d      descriptor
+	size   int64
+	off    int64
+	tries  int // without a byte
+	opened int // in all
+	body   io.ReadCloser
+	stop   context.CancelFunc
+	stall  *time.Timer
 }
 
 func (b *registryBody) open() error {
 	ctx, cancel := context.WithCancel(b.ctx)
 	resp, err := b.r.get(ctx, "blobs", b.d.Digest, b.off)
+	var te *transport.Error
+	if b.off > 0 && errors.As(err, &te) && te.StatusCode == http.StatusRequestedRangeNotSatisfiable {
+		resp, err = b.r.get(ctx, "blobs", b.d.Digest, 0) // it knows no ranges, and says so
+	}
 	if err != nil {
 		cancel()
 		return err
@@ -226,7 +236,7 @@ func (b *registryBody) open() error {
 	b.body, b.stop = resp.Body, cancel
 	b.stall = time.AfterFunc(stallTimeout, cancel)
 	if resp.StatusCode == http.StatusOK && b.off > 0 { // it knows no ranges
-		if _, err := io.CopyN(io.Discard, b.body, b.off); err != nil {
+		if _, err := io.CopyN(io.Discard, readerFunc(b.read), b.off); err != nil {
 			b.Close()
 			return err
 		}
@@ -236,11 +246,10 @@ func (b *registryBody) open() error {
 
 func (b *registryBody) Read(p []byte) (int, error) {
 	for {
-		b.stall.Reset(stallTimeout)
-		n, err := b.body.Read(p)
-		b.stall.Stop()
+		n, err := b.read(p)
 		b.off += int64(n)
 		if n > 0 {
+			b.tries = 0
 			return n, nil
 		}
 		if err == nil {
@@ -252,7 +261,8 @@ func (b *registryBody) Read(p []byte) (int, error) {
 		if b.ctx.Err() != nil {
 			return 0, b.ctx.Err()
 		}
-		if b.tries++; b.tries >= registryTries {
+		b.opened++
+		if b.tries++; b.tries >= registryTries || b.opened >= registryReopens {
 			if err == io.EOF {
 				return 0, io.EOF // shorter than the manifest says, which the verification reports
 			}
@@ -263,6 +273,13 @@ func (b *registryBody) Read(p []byte) (int, error) {
 			return 0, registryProblem(b.r.repo.RegistryStr(), err)
 		}
 	}
+}
+
+// read reads from the connection, unless it stalls.
+func (b *registryBody) read(p []byte) (int, error) {
+	b.stall.Reset(stallTimeout)
+	defer b.stall.Stop()
+	return b.body.Read(p)
 }
 
 func (b *registryBody) Close() error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -28,6 +29,10 @@ const (
 	maxHeader = 4 << 20
 	// maxSparse bounds the segments of one sparse file (16 bytes each).
 	maxSparse = 1 << 18
+	// maxHeaders bounds all headers of one entry together.
+	maxHeaders = 4 * maxHeader
+	// maxSize keeps sums of sizes and offsets within 64 bits.
+	maxSize = 1 << 60
 )
 
 // isTar reports whether b, the first block of something, is a tar header. A
@@ -91,20 +96,24 @@ func number(b []byte) (int64, error) {
 	}
 	n := int64(b[0] & 0x3f)
 	for _, c := range b[1:] {
-		if n >= 1<<55 {
-			return 0, errors.New("number over 64 bits")
-		}
 		n = n<<8 | int64(c)
+		if n > maxSize {
+			return 0, errors.New("number out of range")
+		}
 	}
 	return n, nil
 }
 
 type tarReader struct {
-	r   *bufio.Reader // at least blockSize
-	off int64         // of the next byte of r
-	err error         // what ended the stream, if not io.EOF
-	cut *Problem      // the stream ended well, but inside an entry
-	pad []byte        // what stood in place of zeros behind the last body
+	r      *bufio.Reader // at least blockSize
+	off    int64         // of the next byte of r
+	err    error         // what ended the stream, if not io.EOF
+	cut    *Problem      // the stream ended well, but inside an entry
+	closed bool          // the end marker was reached
+	pad    []byte        // what stood in place of zeros behind the last body
+	header []byte        // the headers of the next entry so far
+
+	noWhiteouts bool // names that begin with .wh. mean nothing: no layer
 }
 
 // entries yields all that is in the archive. What is wrong with it comes as a
@@ -163,7 +172,6 @@ func (t *tarReader) block(b *[blockSize]byte) (int, error) {
 type extended struct {
 	name, link string
 	size       int64 // -1: not said
-	records    []Record
 	sparse     paxSparse
 }
 
@@ -186,6 +194,7 @@ func (t *tarReader) next() (*Entry, error) {
 		return e, nil
 	}
 	ext := extended{size: -1}
+	t.header = t.header[:0]
 	for {
 		start := t.off
 		var b [blockSize]byte
@@ -195,23 +204,28 @@ func (t *tarReader) next() (*Entry, error) {
 				t.fail(err)
 			}
 			if n == 0 {
-				return nil, io.EOF
+				return t.leftover()
 			}
 			// A last piece that is no block.
 			if allZero(b[:n]) {
 				return nil, io.EOF
 			}
-			return t.unparsed(b[:n], false), &Problem{Kind: Truncated, Reason: fmt.Sprintf("the tar ends inside a header, at byte %d", start)}
+			return t.unparsed(slices.Concat(t.header, b[:n]), false), &Problem{Kind: Truncated, Reason: fmt.Sprintf("the tar ends inside a header, at byte %d", start)}
 		}
 		if allZero(b[:]) {
+			t.closed = true
+			if len(t.header) > 0 { // of an entry that does not come; this block is not needed again
+				return t.leftover()
+			}
 			return t.end()
 		}
+		t.header = append(t.header, b[:]...)
 		if !validHeader(b[:]) {
-			return t.unparsed(b[:], true), &Problem{Kind: Unreadable, Reason: fmt.Sprintf("damaged tar header at byte %d: what follows was scanned as it is, up to the next good header", start)}
+			return t.unparsed(t.header, true), &Problem{Kind: Unreadable, Reason: fmt.Sprintf("damaged tar header at byte %d: what follows was scanned as it is, up to the next good header", start)}
 		}
 		size, err := number(b[124:136])
 		if err != nil || size < 0 {
-			return t.unparsed(b[:], true), &Problem{Kind: Unreadable, Reason: fmt.Sprintf("tar header at byte %d has no valid size: what follows was scanned as it is, up to the next good header", start)}
+			return t.unparsed(t.header, true), &Problem{Kind: Unreadable, Reason: fmt.Sprintf("tar header at byte %d has no valid size: what follows was scanned as it is, up to the next good header", start)}
 		}
 		name := cstring(b[:100])
 		gnu := string(b[257:265]) == "ustar  \x00"
@@ -226,42 +240,49 @@ func (t *tarReader) next() (*Entry, error) {
 		}
 		switch flag := b[156]; flag {
 		case 'x', 'g', 'L', 'K':
-			if size > maxHeader {
+			if size > maxHeader || len(t.header) > maxHeaders {
 				// Not a header that anything could use; its bytes are scanned.
-				e := &Entry{Name: CleanPath(name), Type: TypeUnparsed, Size: size}
+				e := &Entry{Name: CleanPath(name), Type: TypeUnparsed, Size: size, Header: t.header}
 				e.body = t.body(size)
 				return e, &Problem{Kind: Limit, Reason: fmt.Sprintf("tar extended header of %d bytes at byte %d was scanned, but not used", size, start), Path: CleanPath(name)}
 			}
 			data, err := io.ReadAll(t.body(size))
+			t.header = append(t.header, data...)
 			if err != nil || int64(len(data)) < size {
-				t.fail(err)
-				e := &Entry{Type: TypeUnparsed, Size: int64(len(data)), body: bytes.NewReader(data)}
+				t.cut = nil // this says it
+				e := &Entry{Type: TypeUnparsed, Size: int64(len(t.header)), body: bytes.NewReader(t.header)}
 				return e, &Problem{Kind: Truncated, Reason: fmt.Sprintf("the tar ends inside an extended header, at byte %d", t.off)}
+			}
+			if t.pad != nil {
+				t.header, t.pad = append(t.header, t.pad...), nil
 			}
 			switch flag {
 			case 'L':
 				ext.name = cstring(data)
 			case 'K':
 				ext.link = cstring(data)
-			case 'x':
-				if err := ext.parse(data); err != nil {
-					e := &Entry{Name: CleanPath(name), Type: TypeUnparsed, Size: int64(len(data)), body: bytes.NewReader(data)}
-					return e, &Problem{Kind: Unreadable, Reason: fmt.Sprintf("PAX header at byte %d: %v", start, err)}
+			case 'x', 'g':
+				x := &ext
+				if flag == 'g' {
+					x = &extended{} // applies to nothing that a runtime unpacks
 				}
-			case 'g': // applies to nothing that a runtime unpacks, but can be read
-				g := extended{size: -1}
-				if err := g.parse(data); err != nil {
-					e := &Entry{Name: CleanPath(name), Type: TypeUnparsed, Size: int64(len(data)), body: bytes.NewReader(data)}
+				if err := x.parse(data); err != nil {
+					e := &Entry{Name: CleanPath(name), Type: TypeUnparsed, Size: int64(len(t.header)), body: bytes.NewReader(t.header)}
 					return e, &Problem{Kind: Unreadable, Reason: fmt.Sprintf("PAX header at byte %d: %v", start, err)}
-				}
-				if len(g.records) > 0 {
-					return &Entry{Name: CleanPath(name), Type: TypeHeader, Records: g.records}, nil
 				}
 			}
 			continue
 		}
 		return t.entry(&b, name, size, gnu, &ext)
 	}
+}
+
+// leftover gives the headers of an entry that never came, at the end.
+func (t *tarReader) leftover() (*Entry, error) {
+	if len(t.header) == 0 {
+		return nil, io.EOF
+	}
+	return &Entry{Type: TypeHeader, Header: t.header}, nil
 }
 
 // entry makes the entry of a header that is no extension.
@@ -276,7 +297,10 @@ func (t *tarReader) entry(b *[blockSize]byte, name string, size int64, gnu bool,
 	if ext.link != "" {
 		link = ext.link
 	}
-	e := &Entry{Linkname: link, Records: append(ext.records, unused(b)...), Size: size}
+	if size > maxSize {
+		size = maxSize // more than any stream has: it ends before
+	}
+	e := &Entry{Linkname: shortPath(link), Header: t.header, Size: size}
 	hasBody := true
 	switch b[156] {
 	case '1':
@@ -314,7 +338,7 @@ func (t *tarReader) entry(b *[blockSize]byte, name string, size int64, gnu bool,
 		if err != nil {
 			problem = &Problem{Kind: Unreadable, Path: CleanPath(name), Reason: fmt.Sprintf("sparse map: %v", err)}
 		}
-		e.Sparse = segs
+		e.Sparse, e.Header = segs, t.header
 		e.RealSize, _ = number(b[483:495])
 		body = t.body(size) // behind the sparse headers
 	case ext.sparse.set && hasBody:
@@ -325,7 +349,9 @@ func (t *tarReader) entry(b *[blockSize]byte, name string, size int64, gnu bool,
 		e.RealSize = s.realSize
 		if s.major == 1 {
 			br := bufio.NewReaderSize(body, blockSize)
-			segs, used, err := sparseMap1(br)
+			segs, used, rest, err := sparseMap1(br)
+			t.header = append(t.header, rest...)
+			e.Header = t.header
 			if err != nil {
 				problem = &Problem{Kind: Unreadable, Path: CleanPath(name), Reason: fmt.Sprintf("sparse map: %v", err)}
 			} else {
@@ -339,7 +365,7 @@ func (t *tarReader) entry(b *[blockSize]byte, name string, size int64, gnu bool,
 	}
 	e.Name = CleanPath(name)
 	e.body = body
-	if target, typ, ok := whiteout(e.Name); ok {
+	if target, typ, ok := whiteout(e.Name); ok && !t.noWhiteouts {
 		e.Name, e.Type = target, typ
 	}
 	if problem != nil {
@@ -347,29 +373,6 @@ func (t *tarReader) entry(b *[blockSize]byte, name string, size int64, gnu bool,
 		return e, problem
 	}
 	return e, nil
-}
-
-// unused gives the text of a header that unpacking makes no use of: the names
-// of the owner, where they could hold more than one, and in the oldest format
-// all that lies behind its last field.
-func unused(b *[blockSize]byte) []Record {
-	if string(b[257:262]) != "ustar" {
-		if allZero(b[257:]) {
-			return nil
-		}
-		return []Record{{"header", string(bytes.Trim(b[257:], "\x00"))}}
-	}
-	var r []Record
-	for _, f := range []struct {
-		key   string
-		value []byte
-		least int // shorter ones can hold no secret
-	}{{"uname", b[265:297], 8}, {"gname", b[297:329], 8}, {"header", b[500:512], 5}} {
-		if v := bytes.Trim(f.value, "\x00"); len(v) >= f.least {
-			r = append(r, Record{f.key, string(v)})
-		}
-	}
-	return r
 }
 
 // end is reached at the first block of zeros. What follows should be zeros to
@@ -508,11 +511,8 @@ func (x *extended) parse(data []byte) error {
 			if x.size, err = strconv.ParseInt(value, 10, 64); err != nil || x.size < 0 {
 				return errors.New("size is no number")
 			}
-		case "mtime", "atime", "ctime", "uid", "gid", "hdrcharset", "charset":
 		default:
-			if !x.sparse.record(key, value) {
-				x.records = append(x.records, Record{key, value})
-			}
+			x.sparse.record(key, value)
 		}
 	}
 	return nil
@@ -520,21 +520,21 @@ func (x *extended) parse(data []byte) error {
 
 // record takes a record of GNU's sparse formats 0.0, 0.1 and 1.0.
 // https://www.gnu.org/software/tar/manual/html_node/Sparse-Formats.html
-func (s *paxSparse) record(key, value string) bool {
+func (s *paxSparse) record(key, value string) {
 	field, ok := strings.CutPrefix(key, "GNU.sparse.")
 	if !ok {
-		return false
+		return
 	}
 	if field == "name" {
 		s.name, s.set = value, true
-		return true
+		return
 	}
 	if field == "map" {
 		s.set = true
 		f := strings.Split(value, ",")
 		if len(f)%2 != 0 || len(f)/2 > maxSparse {
 			s.bad = value != ""
-			return true
+			return
 		}
 		s.segments = nil
 		for i := 0; i < len(f); i += 2 {
@@ -542,7 +542,7 @@ func (s *paxSparse) record(key, value string) bool {
 			n, err2 := strconv.ParseInt(f[i+1], 10, 64)
 			s.add(o, n, err1 != nil || err2 != nil)
 		}
-		return true
+		return
 	}
 	n, err := strconv.ParseInt(value, 10, 64)
 	switch field {
@@ -559,12 +559,11 @@ func (s *paxSparse) record(key, value string) bool {
 	case "numbytes":
 		s.add(s.pending, n, err != nil)
 	default:
-		return false
+		return
 	}
 	if err != nil {
 		s.bad = true
 	}
-	return true
 }
 
 func (s *paxSparse) add(off, n int64, bad bool) {
@@ -576,8 +575,9 @@ func (s *paxSparse) add(off, n int64, bad bool) {
 }
 
 // sparseMap1 reads the map of format 1.0, which stands in front of the data:
-// decimal numbers, a line each, padded to a block. It gives the bytes it used.
-func sparseMap1(r *bufio.Reader) (segs []Segment, used int64, err error) {
+// decimal numbers, a line each, padded to a block. It gives the bytes it used,
+// and those of the padding.
+func sparseMap1(r *bufio.Reader) (segs []Segment, used int64, rest []byte, err error) {
 	line := func() (int64, error) {
 		var n int64
 		for i := 0; ; i++ {
@@ -597,26 +597,25 @@ func sparseMap1(r *bufio.Reader) (segs []Segment, used int64, err error) {
 	}
 	count, err := line()
 	if err != nil {
-		return nil, used, err
+		return nil, used, nil, err
 	}
 	if count > maxSparse {
-		return nil, used, fmt.Errorf("%d segments", count)
+		return nil, used, nil, fmt.Errorf("%d segments", count)
 	}
 	for range count {
 		o, err := line()
 		if err != nil {
-			return segs, used, err
+			return segs, used, nil, err
 		}
 		n, err := line()
 		if err != nil {
-			return segs, used, err
+			return segs, used, nil, err
 		}
 		segs = append(segs, Segment{o, n})
 	}
-	pad := -used & (blockSize - 1)
-	d, err := r.Discard(int(pad))
-	used += int64(d)
-	return segs, used, err
+	rest = make([]byte, -used&(blockSize-1))
+	n, err := io.ReadFull(r, rest)
+	return segs, used + int64(n), rest[:n], err
 }
 
 // gnuSparse reads the map of the old GNU format: four segments in the header,
@@ -646,9 +645,14 @@ func (t *tarReader) gnuSparse(b *[blockSize]byte) ([]Segment, error) {
 	err := take(b[386:482])
 	for more := b[482] != 0; more; {
 		var x [blockSize]byte
-		if n, rerr := t.block(&x); n < blockSize {
+		n, rerr := t.block(&x)
+		t.header = append(t.header, x[:n]...)
+		if n < blockSize {
 			t.fail(rerr)
 			return segs, errors.New("it breaks off")
+		}
+		if len(t.header) > maxHeaders {
+			return segs, errors.New("it is too long")
 		}
 		if err == nil {
 			err = take(x[:504])

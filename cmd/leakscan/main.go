@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -62,17 +63,21 @@ func run(args []string) int {
 }
 
 // catch ends the work at the first SIGINT or SIGTERM, so that what was found
-// is still reported, and the process at the second.
+// is still reported, and the process at the second, if that is not the first
+// once more: timeout(1) signals its child and then the child's group.
 func (a *app) catch(cancel func()) (stop func()) {
 	ch := make(chan os.Signal, 2)
 	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
 	go func() {
+		var first time.Time
 		for s := range ch {
 			n, _ := s.(syscall.Signal)
-			if !a.signal.CompareAndSwap(0, int32(n)) {
+			if a.signal.CompareAndSwap(0, int32(n)) {
+				first = time.Now()
+				cancel()
+			} else if time.Since(first) > time.Second {
 				os.Exit(exitSignal + int(n))
 			}
-			cancel()
 		}
 	}()
 	return func() { signal.Stop(ch); close(ch) }
@@ -111,7 +116,7 @@ func (a *app) fromEnv(fs *pflag.FlagSet) error {
 		}
 		for _, v := range values {
 			if err := fs.Set(f.Name, v); err != nil {
-				first = usage("%s=%s: %v", key, value, errors.Unwrap(err))
+				first = usage("%s=%q is no value for --%s, which is of type %s", key, value, f.Name, f.Value.Type())
 			}
 		}
 	})
