@@ -254,6 +254,8 @@ func (j *imageJoin) layer(k int, l layerwalk.Layer, r *BlobResult, ledgers []*la
 			loc.Place = report.PlaceFile // a layer that is a document, as artifacts have
 		}
 		switch {
+		case j.img.Orphan:
+			loc.Fate = report.FateUnknown
 		case m.Superseded:
 			loc.Fate, loc.FateLayer = report.FateOverwritten, k+1
 		case m.Place != report.PlaceUnparsed && ledgers != nil:

@@ -143,6 +143,7 @@ const (
 	FateOverwritten Fate = "overwritten" // a later layer (or a later entry) has another file there
 	FateDeleted     Fate = "deleted"     // a whiteout in a later layer removes it
 	FateOpaque      Fate = "opaque"      // an opaque directory in a later layer hides it
+	FateUnknown     Fate = "unknown"     // the blob belongs to no image that could be read
 )
 
 // Gap is something that was not read, not verified or not scanned.

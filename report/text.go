@@ -350,6 +350,8 @@ func fateSentence(l *Location) string {
 		return "in the final image: anyone who can pull or run it can read it"
 	case FateOverwritten, FateDeleted, FateOpaque:
 		return fateWords(l) + still
+	case FateUnknown:
+		return "in a blob that belongs to no image that could be read: whoever has the archive or layout has it"
 	}
 	return "not known; take it that anyone who can pull the image can read it"
 }
