@@ -3,9 +3,7 @@ package leakscan
 import (
 	"bytes"
 	"cmp"
-	"regexp"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/leakscan/leakscan/detect"
@@ -100,43 +98,3 @@ func (v *Vault) values() []detect.Secret {
 	}
 	return out
 }
-
-// masker replaces the secrets of a scan in texts that are to be shown.
-type masker struct {
-	scanner *detect.Scanner
-	known   *strings.Replacer
-}
-
-func newMasker(s *detect.Scanner, v *Vault) *masker {
-	var pairs []string
-	for _, sec := range v.values() {
-		pairs = append(pairs, string(sec.Reveal()), sec.Preview())
-	}
-	return &masker{scanner: s, known: strings.NewReplacer(pairs...)}
-}
-
-// mask takes out the secrets that were found anywhere, those that the rules
-// see in the text itself, and the passwords of URLs. Digests stay.
-func (m *masker) mask(text string) string {
-	if len(text) < minMask || digestForm.MatchString(text) {
-		return text
-	}
-	return hidePasswords(m.scanner.Mask(m.known.Replace(text)))
-}
-
-// hidePasswords takes the user and password out of URLs, and of references
-// that were meant as URLs. In name:tag@sha256:… there is none.
-func hidePasswords(text string) string {
-	return userinfo.ReplaceAllStringFunc(text, func(m string) string {
-		if tail := m[strings.LastIndexByte(m, '@')+1:]; strings.HasPrefix(tail, "sha256") || strings.HasPrefix(tail, "sha512") {
-			return m
-		}
-		start := strings.LastIndexByte(m[:strings.LastIndexByte(m, '@')], '/') + 1
-		return m[:start] + "…" + m[strings.LastIndexByte(m, '@'):]
-	})
-}
-
-var (
-	digestForm = regexp.MustCompile(`^sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})$`)
-	userinfo   = regexp.MustCompile(`(?:[a-z]://|^)[^/@\s]+:[^/@\s]*@[0-9A-Za-z]*`)
-)
