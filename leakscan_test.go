@@ -479,3 +479,57 @@ func TestPlainFiles(t *testing.T) {
 		}
 	}
 }
+
+// TestPlatforms has an index of two platforms, of which one may be missing, as
+// in what an engine saves that pulled one of them.
+func TestPlatforms(t *testing.T) {
+	build := func(arch string, seed uint64) *testimage.Built {
+		return testimage.Image{Arch: arch, Layers: []testimage.Layer{{CreatedBy: "COPY", Entries: []testimage.Entry{testimage.File(arch, testimage.GitHubToken(seed))}}}}.Build()
+	}
+	one, two := build("riscv64", 1), build("s390x", 2)
+	om, tm := one.Manifest, two.Manifest
+	om.Platform = map[string]string{"os": "linux", "architecture": "riscv64"}
+	tm.Platform = map[string]string{"os": "linux", "architecture": "s390x"}
+	index := testimage.Index(om, tm)
+	both := append(append(one.Blobs(), two.Blobs()...), index)
+	for _, c := range []struct {
+		name, platform string
+		blobs          []testimage.Blob
+		found          string // paths
+		note           string
+		verdict        report.Verdict
+	}{
+		{"neither is ours", "", both, "/riscv64", "linux/riscv64 was scanned in its place", 1},
+		{"asked for", "linux/s390x", both, "/s390x", "other platforms were not scanned: linux/riscv64", 1},
+		{"all", "all", both, "/riscv64 /s390x", "", 1},
+		{"not there", "linux/amd64", both, "", "", 2},
+		{"only the second was pulled", "", append(two.Blobs(), index), "/s390x", "linux/riscv64 (not in this source)", 1},
+		{"all, one was not pulled", "all", append(two.Blobs(), index), "/s390x", "", 3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := testimage.OCIDir(dir, testimage.Index(index), c.blobs...); err != nil {
+				t.Fatal(err)
+			}
+			archive := testimage.OCIArchive(testimage.Index(index), c.blobs...)
+			for ref, in := range map[string][]byte{dir: nil, write(t, archive): nil, "-": archive} {
+				o := stdin(in)
+				o.Open.Platform = c.platform
+				rep := scan(t, ref, o)
+				var paths, notes []string
+				for _, f := range rep.Findings {
+					for _, l := range f.Locations {
+						paths = append(paths, l.Path)
+					}
+				}
+				for _, n := range rep.Notes {
+					notes = append(notes, n.Text)
+				}
+				slices.Sort(paths)
+				if got := strings.Join(paths, " "); got != c.found || rep.Verdict("") != c.verdict || !strings.Contains(strings.Join(notes, "; "), c.note) {
+					t.Errorf("%s: found %q, verdict %d, notes %q, gaps %s", ref, got, rep.Verdict(""), notes, gaps(rep))
+				}
+			}
+		})
+	}
+}

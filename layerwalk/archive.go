@@ -542,6 +542,7 @@ func (a *archive) layout(ctx context.Context) {
 			return a.read(nameOfDigest(d.Digest), limit)
 		},
 		blob: func(d descriptor) *Blob { return a.blob(nameOfDigest(d.Digest), d.Digest, d.MediaType, d.Size) },
+		have: func(d descriptor) bool { _, _, ok := a.find(nameOfDigest(d.Digest)); return ok },
 		reach: func(d descriptor) {
 			if real, _, ok := a.find(nameOfDigest(d.Digest)); ok {
 				a.seen[real] = true

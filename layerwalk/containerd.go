@@ -76,6 +76,10 @@ func openContainerd(ctx context.Context, ref string, o Options) (*Source, error)
 			}
 			return data, err
 		},
+		have: func(d descriptor) bool {
+			_, err := c.content.Info(c.with(ctx), &contentapi.InfoRequest{Digest: d.Digest})
+			return err == nil
+		},
 		blob: func(d descriptor) *Blob {
 			return &Blob{ID: d.Digest, Digest: d.Digest, Size: d.Size, MediaType: d.MediaType,
 				open: func(ctx context.Context) (io.ReadCloser, error) { return c.open(ctx, d) }}

@@ -109,6 +109,13 @@ func openOCIDir(ctx context.Context, dir string, o Options) (*Source, error) {
 				return f, nil
 			}}
 		},
+		have: func(d descriptor) bool {
+			name, err := file(d)
+			if err == nil {
+				_, err = os.Stat(filepath.Join(dir, name))
+			}
+			return err == nil
+		},
 		reach: func(d descriptor) { claimed[d.Digest] = true },
 	}
 	layoutIndex(ctx, g, index)

@@ -113,6 +113,9 @@ type graph struct {
 	// reach is called with every descriptor that the graph mentions, also
 	// those of platforms that are not chosen; nil: they are not looked at.
 	reach func(d descriptor)
+	// have tells whether a manifest is there: a daemon's store and what it
+	// saves list the platforms that were never pulled; nil: all are.
+	have func(d descriptor) bool
 
 	visits int             // manifests read so far
 	built  map[string]bool // images by digest and name: each is made once
@@ -247,18 +250,27 @@ func (g *graph) choose(candidates []descriptor, name string) (chosen, others []d
 	}
 	want, _ := parsePlatform(g.o.Platform)
 	asked := want != nil
+	var names []string
 	if !asked {
-		if len(candidates) == 1 {
-			return candidates, nil
+		if g.have != nil && slices.ContainsFunc(candidates, g.have) {
+			var there []descriptor
+			for _, d := range candidates {
+				if g.have(d) || d.Platform == nil {
+					there = append(there, d)
+					continue
+				}
+				others = append(others, d)
+				names = append(names, d.Platform.String()+" (not in this source)")
+			}
+			candidates = there
 		}
 		want, _ = parsePlatform(g.o.defaultPlatform())
 	}
-	var names []string
 	for _, d := range candidates {
 		switch {
 		case d.Platform == nil: // can't tell: never left out
 			chosen = append(chosen, d)
-		case d.Platform.matches(*want):
+		case d.Platform.matches(*want), !asked && len(candidates) == 1:
 			chosen = append(chosen, d)
 		default:
 			others = append(others, d)
@@ -274,8 +286,10 @@ func (g *graph) choose(candidates []descriptor, name string) (chosen, others []d
 			g.problem(&Problem{Kind: Missing, Reason: fmt.Sprintf("no platform %s%s; there are %s", want, of, strings.Join(names, ", ")), Hint: "choose one of them with --platform, or all"})
 			return nil, others
 		}
-		g.src.notes = append(g.src.notes, fmt.Sprintf("no platform %s%s: %s was scanned in its place", want, of, names[0]))
-		chosen, others, names = others[:1], others[1:], names[1:]
+		i := len(others) - len(candidates) // the first that is there
+		g.src.notes = append(g.src.notes, fmt.Sprintf("no platform %s%s: %s was scanned in its place", want, of, names[i]))
+		chosen = []descriptor{others[i]}
+		others, names = slices.Delete(others, i, i+1), slices.Delete(names, i, i+1)
 	}
 	if len(names) > 0 {
 		g.src.notes = append(g.src.notes, fmt.Sprintf("other platforms%s were not scanned: %s (--platform all scans every one)", of, strings.Join(names, ", ")))
