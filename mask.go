@@ -67,15 +67,22 @@ func (s *scan) maskAll() {
 // masker replaces the secrets of a scan in texts that are to be shown.
 type masker struct {
 	scanner *detect.Scanner
-	known   *strings.Replacer
+	known   map[[minMask]byte][]knownSecret // by their first bytes, the longest first
+}
+
+type knownSecret struct {
+	value   string
+	preview string
 }
 
 func newMasker(s *detect.Scanner, v *Vault) *masker {
-	var pairs []string
+	m := &masker{scanner: s, known: map[[minMask]byte][]knownSecret{}}
 	for _, sec := range v.values() {
-		pairs = append(pairs, string(sec.Reveal()), sec.Preview())
+		value := string(sec.Reveal())
+		head := [minMask]byte([]byte(value[:minMask]))
+		m.known[head] = append(m.known[head], knownSecret{value, sec.Preview()})
 	}
-	return &masker{scanner: s, known: strings.NewReplacer(pairs...)}
+	return m
 }
 
 // mask takes out the secrets that were found anywhere, those that the rules
@@ -84,7 +91,29 @@ func (m *masker) mask(text string) string {
 	if len(text) < minMask || digestForm.MatchString(text) {
 		return text
 	}
-	return hidePasswords(m.scanner.Mask(m.known.Replace(text)))
+	return hidePasswords(m.scanner.Mask(m.replace(text)))
+}
+
+// replace takes out the secrets that were found anywhere.
+func (m *masker) replace(text string) string {
+	var b strings.Builder
+	done := 0
+	for i := 0; i+minMask <= len(text); i++ {
+		for _, k := range m.known[[minMask]byte([]byte(text[i:i+minMask]))] {
+			if strings.HasPrefix(text[i:], k.value) {
+				b.WriteString(text[done:i])
+				b.WriteString(k.preview)
+				done = i + len(k.value)
+				i = done - 1
+				break
+			}
+		}
+	}
+	if done == 0 {
+		return text
+	}
+	b.WriteString(text[done:])
+	return b.String()
 }
 
 // hidePasswords takes the user and password out of URLs, and of references
