@@ -9,7 +9,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/leakscan/leakscan/detect"
 	"github.com/leakscan/leakscan/layerwalk"
@@ -296,24 +295,9 @@ func (w *blobScan) add(place report.Place, path string, m *detect.Match) bool {
 	return true
 }
 
-// text makes a string of an image valid UTF-8, with the bytes that are not as
-// \xNN, so that two names that differ stay different.
-func text(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	var b strings.Builder
-	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
-		if r == utf8.RuneError && n == 1 {
-			fmt.Fprintf(&b, `\x%02x`, s[0])
-		} else {
-			b.WriteString(s[:n])
-		}
-		s = s[n:]
-	}
-	return b.String()
-}
+// text is [layerwalk.Text], which all texts of an image pass on their way into
+// a report.
+func text(s string) string { return layerwalk.Text(s) }
 
 // headReader remembers the first bytes that pass through it.
 type headReader struct {

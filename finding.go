@@ -17,7 +17,7 @@ import (
 
 // maxLocations bounds the locations of a report: a layer full of secrets can be
 // listed as often as a manifest is long.
-const maxLocations = 200_000
+const maxLocations = 100_000
 
 // finding adds a location to the finding of its secret.
 func (j *imageJoin) finding(m *BlobMatch, loc report.Location, instruction, target string) {
@@ -46,8 +46,17 @@ func (j *imageJoin) finding(m *BlobMatch, loc report.Location, instruction, targ
 	j.pending = append(j.pending, func() {
 		l := &f.Locations[i]
 		l.Path = j.masking(l.Path)
-		if c := j.extractCommand(target); j.masking(c) == c {
-			l.Extract = c // else it would show a secret
+		// A command must not show a secret: without the path it takes out the
+		// whole layer, which holds it too.
+		whole := target
+		if t, err := parseTarget(target); err == nil {
+			t.path = ""
+			whole = t.String()
+		}
+		for _, t := range []string{target, whole} {
+			if c := j.extractCommand(t); l.Extract == "" && j.maskRef(c) == c && j.maskRef(j.src.Ref) == j.src.Ref {
+				l.Extract = c
+			}
 		}
 		l.Instruction = j.masking(instruction)
 		if l.Layer != nil {
@@ -151,9 +160,12 @@ func shellQuote(s string) string {
 }
 
 // fix says what to do, by where the first location lies.
-func fix(f *report.Finding) string {
+func fix(f *report.Finding, source report.Source) string {
 	if f.Fix != "" {
 		return f.Fix
+	}
+	if source.Kind == string(layerwalk.Dir) || source.Kind == string(layerwalk.File) {
+		return "Revoke it, if anyone else can have seen it, and take it out of the file. Before this becomes part of an image, keep it out of the build context with .dockerignore."
 	}
 	places := func(p ...report.Place) bool {
 		return slices.ContainsFunc(f.Locations, func(l report.Location) bool { return slices.Contains(p, l.Place) })

@@ -343,7 +343,7 @@ func TestBombs(t *testing.T) {
 			t.Fatal(err)
 		}
 		rep := scan(t, d, leakscan.Options{})
-		if rep.Complete || rep.Stats.Locations > 200_000 {
+		if rep.Complete || rep.Stats.Locations > 100_000 {
 			t.Errorf("%d locations, complete %v", rep.Stats.Locations, rep.Complete)
 		}
 	})

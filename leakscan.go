@@ -212,7 +212,7 @@ func (s *scan) report() *report.Report {
 	r.Sort()
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		f.Fix = fix(f)
+		f.Fix = fix(f, r.Images[f.Locations[0].Image].Source)
 		r.Stats.Locations += len(f.Locations)
 	}
 	s.countByLayer()

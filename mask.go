@@ -35,7 +35,8 @@ func (s *scan) maskAll() {
 	}
 	for i := range s.rep.Images {
 		img := &s.rep.Images[i]
-		mask(&img.Reference, &img.Name, &img.Source.Detail, &img.Platform, &img.Digest, &img.ConfigDigest)
+		img.Reference = s.maskRef(img.Reference)
+		mask(&img.Name, &img.Source.Detail, &img.Platform, &img.Digest, &img.ConfigDigest)
 		for k := range img.Source.Tried {
 			mask(&img.Source.Tried[k].Reason)
 		}
@@ -54,7 +55,8 @@ func (s *scan) maskAll() {
 	}
 	for i := range s.rep.Gaps {
 		g := &s.rep.Gaps[i]
-		mask(&g.Blob, &g.Path, &g.Reason, &g.Hint)
+		g.Blob = s.maskRef(g.Blob)
+		mask(&g.Path, &g.Reason, &g.Hint)
 		for k := range g.Tried {
 			mask(&g.Tried[k].Reason)
 		}
@@ -91,7 +93,15 @@ func (m *masker) mask(text string) string {
 	if len(text) < minMask || digestForm.MatchString(text) {
 		return text
 	}
-	return hidePasswords(m.scanner.Mask(m.replace(text)))
+	var b strings.Builder
+	at := 0
+	for _, d := range digestIn.FindAllStringIndex(text, -1) { // digests say nothing, and must stay right
+		b.WriteString(m.scanner.Mask(m.replace(text[at:d[0]])))
+		b.WriteString(text[d[0]:d[1]])
+		at = d[1]
+	}
+	b.WriteString(m.scanner.Mask(m.replace(text[at:])))
+	return hidePasswords(b.String(), urlUser)
 }
 
 // replace takes out the secrets that were found anywhere.
@@ -116,10 +126,13 @@ func (m *masker) replace(text string) string {
 	return b.String()
 }
 
-// hidePasswords takes the user and password out of URLs, and of references
-// that were meant as URLs. In name:tag@sha256:… there is none.
-func hidePasswords(text string) string {
-	return userinfo.ReplaceAllStringFunc(text, func(m string) string {
+// maskRef is masking for a reference, which may have been meant as a URL.
+func (s *scan) maskRef(ref string) string { return hidePasswords(s.masking(ref), refUser) }
+
+// hidePasswords takes the user and password out of URLs and references. In
+// name:tag@sha256:… there is none.
+func hidePasswords(text string, form *regexp.Regexp) string {
+	return form.ReplaceAllStringFunc(text, func(m string) string {
 		if tail := m[strings.LastIndexByte(m, '@')+1:]; strings.HasPrefix(tail, "sha256") || strings.HasPrefix(tail, "sha512") {
 			return m
 		}
@@ -130,5 +143,7 @@ func hidePasswords(text string) string {
 
 var (
 	digestForm = regexp.MustCompile(`^sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})$`)
-	userinfo   = regexp.MustCompile(`(?:[a-z]://|^)[^/@\s]+:[^/@\s]*@[0-9A-Za-z]*`)
+	digestIn   = regexp.MustCompile(`sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})`)
+	urlUser    = regexp.MustCompile(`[a-z]://[^/@\s]+:[^/@\s]*@[0-9A-Za-z]*`)
+	refUser    = regexp.MustCompile(`^[^/@\s]+:[^/@\s]*@[0-9A-Za-z]*`)
 )

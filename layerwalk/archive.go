@@ -114,7 +114,7 @@ func archiveFromFile(ctx context.Context, f *os.File, name string, kind Kind, o 
 	if err := a.scan(st.Size()); err != nil {
 		src.problems = append(src.problems, err)
 	}
-	if !a.hasManifest() && kind == "" && !slices.ContainsFunc(slices.Collect(maps.Keys(a.members)), archiveMember.MatchString) {
+	if kind == "" && !a.hasManifest() && !looksLikeArchive(firstBlocks(f)) {
 		return fileSource(f, name) // a root file system, as docker export writes it
 	}
 	a.resolve(ctx)
@@ -347,10 +347,24 @@ func (a *archive) find(name string) (string, member, bool) {
 	return name, member{}, false
 }
 
+// hasManifest reports whether a file has a manifest that is one.
 func (a *archive) hasManifest() bool {
-	_, _, m := a.find("manifest.json")
-	_, _, i := a.find("index.json")
-	return m || i
+	for _, name := range []string{"manifest.json", "index.json"} {
+		if _, m, ok := a.find(name); ok {
+			head := make([]byte, min(m.size, 4<<10))
+			if n, _ := a.file.ReadAt(head, m.off); archiveManifest(name, head[:n]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// firstBlocks is the beginning of a file.
+func firstBlocks(f *os.File) []byte {
+	head := make([]byte, 64<<10)
+	n, _ := f.ReadAt(head, 0) // an error shows when it is read
+	return head[:n]
 }
 
 // stream goes through an archive once. Documents are kept.
@@ -485,7 +499,7 @@ func (a *archive) resolve(ctx context.Context) {
 		}
 		for _, e := range entries {
 			real, _, _ := a.find(CleanPath(e.Config))
-			names[real] = strings.Join(e.RepoTags, ", ")
+			names[real] = strings.Trim(names[real]+", "+strings.Join(e.RepoTags, ", "), ", ")
 		}
 	}
 	if oci {
@@ -497,7 +511,8 @@ func (a *archive) resolve(ctx context.Context) {
 			a.src.Kind = OCIArchive
 		}
 	}
-	known := map[string]bool{}
+	known := map[string]bool{} // configs of the index, and with their layers those of manifest.json
+	built := map[string]bool{} // configs of manifest.json
 	for _, img := range a.src.images {
 		if img.Config != nil {
 			known[img.Config.ID] = true
@@ -510,8 +525,9 @@ func (a *archive) resolve(ctx context.Context) {
 		real, _, _ := a.find(CleanPath(e.Config))
 		// One that the index has for another platform is left out only if
 		// that was asked for.
-		if !known[real] && (a.o.Platform == "" || !a.seen[real]) {
-			known[real] = true
+		key := real + " " + strings.Join(e.Layers, " ")
+		if !known[real] && !known[key] && (a.o.Platform == "" || !a.seen[real] || built[real]) {
+			known[key], built[real] = true, true
 			a.dockerImage(e)
 		}
 	}

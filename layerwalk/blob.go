@@ -147,7 +147,7 @@ func (r *Reader) stored(yield func(*Entry, error) bool) {
 	if r.blob.Size >= 0 {
 		// A registry could go on for ever; what is a little too long is read,
 		// scanned and then refused.
-		in = &limitReader{r: src, left: 2*r.blob.Size + 64<<20, stored: true}
+		in = &limitReader{r: src, left: 2*min(r.blob.Size, 1<<50) + 64<<20, stored: true}
 	}
 	stored := newHashReader(in, r.blob.Digest, r.o.Progress)
 	br := bufio.NewReaderSize(stored, 128<<10)
@@ -259,7 +259,9 @@ func (r *Reader) content(br *bufio.Reader, yield func(*Entry, error) bool) bool 
 		t := &tarReader{r: br}
 		manifest := false
 		for e, err := range t.entries() {
-			manifest = manifest || e != nil && (e.Name == "manifest.json" || e.Name == "index.json")
+			if r.blob.rootfs && e != nil && e.Type == TypeFile && !manifest {
+				manifest = e.isManifest()
+			}
 			if !yield(e, err) {
 				return false
 			}
@@ -283,6 +285,27 @@ func (r *Reader) content(br *bufio.Reader, yield func(*Entry, error) bool) bool 
 	}
 	r.sum.Format, r.sum.Foreign = FormatRaw, foreign(head)
 	return yield(&Entry{Type: TypeBlob, Size: -1, body: br}, nil)
+}
+
+// isManifest reports whether a member looks like the manifest of an archive of
+// images. It does not read it.
+func (e *Entry) isManifest() bool {
+	if e.Name != "manifest.json" && e.Name != "index.json" {
+		return false
+	}
+	br := bufio.NewReaderSize(e.body, 4<<10)
+	e.body = br
+	head, _ := br.Peek(4 << 10)
+	return archiveManifest(e.Name, head)
+}
+
+// archiveManifest tells the manifests of archives from other files of their
+// names, which are common at the root of web sites.
+func archiveManifest(name string, head []byte) bool {
+	if name == "index.json" {
+		return bytes.Contains(head, []byte(`"manifests"`))
+	}
+	return bytes.Contains(head, []byte(`"Layers"`)) || bytes.Contains(head, []byte(`"Config"`))
 }
 
 type readerFunc func([]byte) (int, error)

@@ -3,9 +3,11 @@ package layerwalk
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"path"
 	"strings"
+	"unicode/utf8"
 )
 
 // EntryType says what an [Entry] is.
@@ -111,4 +113,23 @@ func shortPath(name string) string {
 	}
 	h := sha256.Sum256([]byte(name))
 	return strings.ToValidUTF8(name[:256], "") + "…" + hex.EncodeToString(h[:16])
+}
+
+// Text makes a string of an image valid UTF-8, with the bytes that are not as
+// \xNN, so that two names that differ stay different.
+func Text(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if r == utf8.RuneError && n == 1 {
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		} else {
+			b.WriteString(s[:n])
+		}
+		s = s[n:]
+	}
+	return b.String()
 }

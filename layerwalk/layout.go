@@ -56,6 +56,8 @@ func layoutIndex(ctx context.Context, g *graph, data []byte) {
 		}
 		g.index(ctx, groups[key], name, []*Blob{self}, 0)
 	}
+	g.docs = append(g.docs, self)
+	g.finish()
 }
 
 // validDigest keeps a digest from naming a file outside of the layout.

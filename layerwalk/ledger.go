@@ -20,8 +20,9 @@ type Ledger struct {
 
 // pathHash is 64 bits of SHA-256: an image can't be made so that two of its
 // paths collide on purpose, which would give a deleted file the fate of another.
+// It is taken of the name as reports have it.
 func pathHash(name string) uint64 {
-	h := sha256.Sum256([]byte(name))
+	h := sha256.Sum256([]byte(Text(name)))
 	return binary.BigEndian.Uint64(h[:8]) &^ 1
 }
 

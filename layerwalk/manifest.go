@@ -71,7 +71,10 @@ func (p platform) String() string {
 	if p.Variant != "" {
 		s += "/" + p.Variant
 	}
-	return strings.Trim(s, "/")
+	if s = strings.Trim(s, "/"); s == "" {
+		return "unknown"
+	}
+	return s
 }
 
 // matches reports whether p is what want asks for. arm64 has one variant
@@ -117,9 +120,12 @@ type graph struct {
 	// saves list the platforms that were never pulled; nil: all are.
 	have func(d descriptor) bool
 
-	visits int             // manifests read so far
-	built  map[string]bool // images by digest and name: each is made once
-	layers int             // of all images
+	visits  int             // manifests read so far
+	limited bool            // that has been said
+	indexed map[string]bool // indexes by digest and name: each is gone through once
+	built   map[string]*Image
+	docs    []*Blob // every index that was read, for those that lead to no image
+	layers  int     // of all images
 }
 
 // The annotations by which BuildKit attaches attestations to an image.
@@ -132,6 +138,7 @@ const (
 // add resolves d, which the user named, into one or more images.
 func (g *graph) add(ctx context.Context, d descriptor, name string) {
 	g.node(ctx, d, name, nil, nil, 0)
+	g.finish()
 }
 
 func (g *graph) problem(p *Problem) { g.src.problems = append(g.src.problems, p) }
@@ -142,13 +149,6 @@ func (g *graph) node(ctx context.Context, d descriptor, name string, indexes []*
 	}
 	if !g.visit(d) {
 		return
-	}
-	if key := d.Digest + " " + name; g.built[key] {
-		return
-	} else if g.built == nil {
-		g.built = map[string]bool{key: true}
-	} else {
-		g.built[key] = true
 	}
 	data, err := g.read(ctx, d, maxManifest)
 	if err != nil {
@@ -168,17 +168,76 @@ func (g *graph) node(ctx context.Context, d descriptor, name string, indexes []*
 	} else {
 		self.Size = d.Size
 	}
-	switch {
-	case len(m.Manifests) > 0 || strings.Contains(m.MediaType+d.MediaType, "manifest.list") || strings.Contains(m.MediaType+d.MediaType, "image.index"):
-		if depth >= maxNested {
+	// A document of both forms is read as both: clients differ in which they
+	// take it for.
+	key := d.Digest + " " + name
+	isIndex := len(m.Manifests) > 0 || strings.Contains(m.MediaType+d.MediaType, "manifest.list") || strings.Contains(m.MediaType+d.MediaType, "image.index")
+	isImage := m.Config != nil || len(m.Layers) > 0 || len(m.FSLayers) > 0
+	if isIndex {
+		g.docs = append(g.docs, self)
+		if len(attached) > 0 {
+			g.stray(ctx, name, indexes, attached, "the index has attestations of an index")
+		}
+		switch {
+		case depth >= maxNested:
 			g.problem(&Problem{Kind: Limit, Blob: d.Digest, Reason: fmt.Sprintf("more than %d indexes within each other", maxNested)})
+		case !g.indexed[key]:
+			if g.indexed == nil {
+				g.indexed = map[string]bool{}
+			}
+			g.indexed[key] = true
+			g.index(ctx, m.Manifests, name, append(slices.Clip(indexes), self), depth)
+		}
+	}
+	if isImage {
+		if img := g.built[key]; img != nil { // listed again, perhaps with other attestations
+			img.addIndexes(indexes)
+			g.attestations(ctx, img, attached)
 			return
 		}
-		g.index(ctx, m.Manifests, name, append(slices.Clip(indexes), self), depth)
-	case m.Config != nil || len(m.Layers) > 0 || len(m.FSLayers) > 0:
-		g.image(ctx, d, &m, name, self, indexes, attached)
-	default:
+		img := g.image(ctx, d, &m, name, self, indexes, attached)
+		if g.built == nil {
+			g.built = map[string]*Image{}
+		}
+		g.built[key] = img
+	}
+	if !isIndex && !isImage {
 		g.problem(&Problem{Kind: Unreadable, Blob: d.Digest, Reason: "it is neither an image manifest nor an index"})
+	}
+}
+
+func (img *Image) addIndexes(indexes []*Blob) {
+	for _, b := range indexes {
+		if !slices.ContainsFunc(img.Indexes, func(o *Blob) bool { return o.Digest == b.Digest }) {
+			img.Indexes = append(img.Indexes, b)
+		}
+	}
+}
+
+// stray makes an image of attestations that belong to none.
+func (g *graph) stray(ctx context.Context, name string, indexes []*Blob, attached []descriptor, note string) {
+	img := &Image{Name: name, Indexes: indexes, Notes: []string{note}}
+	g.attestations(ctx, img, attached)
+	g.src.images = append(g.src.images, img)
+}
+
+// finish sees that every index that was read is scanned with some image.
+func (g *graph) finish() {
+	of := map[string]bool{}
+	for _, img := range g.src.images {
+		for _, b := range img.Indexes {
+			of[b.Digest] = true
+		}
+	}
+	for _, b := range g.docs {
+		if of[b.Digest] {
+			continue
+		}
+		of[b.Digest] = true
+		if len(g.src.images) == 0 {
+			g.src.images = append(g.src.images, &Image{})
+		}
+		g.src.images[0].Indexes = append(g.src.images[0].Indexes, b)
 	}
 }
 
@@ -190,11 +249,15 @@ func (g *graph) visit(d descriptor) bool {
 		return false
 	}
 	g.visits++
-	if g.visits == maxVisits || len(g.src.images) >= maxImages {
+	if g.visits >= maxVisits || len(g.src.images) >= maxImages {
+		if g.limited {
+			return false
+		}
+		g.limited = true
 		g.problem(&Problem{Kind: Limit, Blob: d.Digest, Reason: fmt.Sprintf("more than %d images or %d manifests: the rest are not read", maxImages, maxVisits)})
-		g.visits = maxVisits
+		return false
 	}
-	return g.visits < maxVisits
+	return true
 }
 
 // index chooses among the manifests of an index, the last of indexes.
@@ -229,9 +292,7 @@ func (g *graph) index(ctx context.Context, all []descriptor, name string, indexe
 		}
 	}
 	if len(stray) > 0 {
-		img := &Image{Name: name, Indexes: indexes, Notes: []string{"the index has attestations of an image that it does not list"}}
-		g.attestations(ctx, img, stray)
-		g.src.images = append(g.src.images, img)
+		g.stray(ctx, name, indexes, stray, "the index has attestations of an image that it does not list")
 	}
 	if g.reach != nil {
 		for _, d := range others {
@@ -252,17 +313,18 @@ func (g *graph) choose(candidates []descriptor, name string) (chosen, others []d
 	asked := want != nil
 	var names []string
 	if !asked {
-		if g.have != nil && slices.ContainsFunc(candidates, g.have) {
-			var there []descriptor
+		there := func(d descriptor) bool { return g.have(d) && (d.Platform == nil || d.Platform.OS != "unknown") }
+		if g.have != nil && slices.ContainsFunc(candidates, there) {
+			var left []descriptor
 			for _, d := range candidates {
-				if g.have(d) || d.Platform == nil {
-					there = append(there, d)
+				if there(d) || d.Platform == nil {
+					left = append(left, d)
 					continue
 				}
 				others = append(others, d)
 				names = append(names, d.Platform.String()+" (not in this source)")
 			}
-			candidates = there
+			candidates = left
 		}
 		want, _ = parsePlatform(g.o.defaultPlatform())
 	}
@@ -319,8 +381,8 @@ func (g *graph) touch(ctx context.Context, d descriptor, depth int) {
 	}
 }
 
-func (g *graph) image(ctx context.Context, d descriptor, m *manifest, name string, self *Blob, indexes []*Blob, attached []descriptor) {
-	img := &Image{Name: name, Digest: d.Digest, Manifest: self, Indexes: indexes}
+func (g *graph) image(ctx context.Context, d descriptor, m *manifest, name string, self *Blob, indexes []*Blob, attached []descriptor) *Image {
+	img := &Image{Name: name, Digest: d.Digest, Manifest: self, Indexes: slices.Clone(indexes)}
 	g.src.images = append(g.src.images, img)
 	var cfg *configFile
 	if m.Config != nil {
@@ -365,6 +427,10 @@ func (g *graph) image(ctx context.Context, d descriptor, m *manifest, name strin
 	}
 	img.join(cfg)
 	g.attestations(ctx, img, attached)
+	if want, _ := parsePlatform(g.o.Platform); want != nil && cfg != nil && cfg.OS != "" && !cfg.platform.matches(*want) {
+		img.Problems = append(img.Problems, &Problem{Kind: Missing, Blob: d.Digest, Reason: fmt.Sprintf("it is for %s, not for %s as asked: it was scanned all the same", cfg.platform, want)})
+	}
+	return img
 }
 
 // isImageConfig tells a container's config from that of an artifact.
@@ -414,7 +480,9 @@ func (img *Image) parseConfig(data []byte) *configFile {
 			Hint: "the layers were scanned, but their history and diffIDs are not known"})
 		return nil
 	}
-	img.Platform = c.platform.String()
+	if c.OS+c.Architecture != "" {
+		img.Platform = c.platform.String()
+	}
 	return &c
 }
 

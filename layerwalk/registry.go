@@ -53,6 +53,9 @@ func openRegistry(ctx context.Context, ref string, o Options) (*Source, error) {
 	}
 	r, err := name.ParseReference(ref, opts...)
 	if err != nil {
+		if strings.Contains(ref, "@") { // which may have a password before it
+			return nil, errors.New("it is no valid reference")
+		}
 		return nil, fmt.Errorf("it is no valid reference: %w", err)
 	}
 	host := r.Context().RegistryStr()
@@ -233,6 +236,13 @@ func (b *registryBody) open() error {
 		cancel()
 		return err
 	}
+	if resp.StatusCode == http.StatusPartialContent && !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", b.off)) {
+		resp.Body.Close() // not from where it was asked to
+		if resp, err = b.r.get(ctx, "blobs", b.d.Digest, 0); err != nil {
+			cancel()
+			return err
+		}
+	}
 	b.body, b.stop = resp.Body, cancel
 	b.stall = time.AfterFunc(stallTimeout, cancel)
 	if resp.StatusCode == http.StatusOK && b.off > 0 { // it knows no ranges
@@ -269,8 +279,11 @@ func (b *registryBody) Read(p []byte) (int, error) {
 			return 0, registryProblem(b.r.repo.RegistryStr(), err)
 		}
 		b.Close()
-		if err := b.open(); err != nil {
-			return 0, registryProblem(b.r.repo.RegistryStr(), err)
+		for err := b.open(); err != nil; err = b.open() {
+			b.opened++
+			if b.tries++; b.tries >= registryTries || b.opened >= registryReopens || b.ctx.Err() != nil {
+				return 0, registryProblem(b.r.repo.RegistryStr(), err)
+			}
 		}
 	}
 }

@@ -21,23 +21,28 @@ type stray struct {
 	records []Record
 	kept    int
 	lost    int64 // bytes beyond maxStray
+	cut     bool  // the last one breaks off
 }
 
 func (s *stray) add(key string, value []byte) {
 	if len(value) == 0 {
 		return
 	}
-	if s.kept+len(value) > maxStray {
+	cost := len(value) + 64 // a million of one byte each takes more than a megabyte
+	if s.kept+cost > maxStray {
 		s.lost += int64(len(value))
 		return
 	}
-	s.kept += len(value)
+	s.kept += cost
 	s.records = append(s.records, Record{key, string(value)})
 }
 
 // yield gives what was collected.
 func (s *stray) yield(yield func(*Entry, error) bool) bool {
 	if len(s.records) > 0 && !yield(&Entry{Type: TypeHeader, Records: s.records}, nil) {
+		return false
+	}
+	if s.cut && !yield(nil, &Problem{Kind: Truncated, Reason: "a skippable frame of the zstd data breaks off"}) {
 		return false
 	}
 	if s.lost > 0 {
@@ -105,7 +110,8 @@ func (z *zstdFrames) next() error {
 		data, err := io.ReadAll(io.LimitReader(z.r, take))
 		z.stray.add("zstd skippable frame", data)
 		if err == nil && int64(len(data)) < take {
-			err = io.ErrUnexpectedEOF
+			z.stray.cut = true
+			return io.EOF
 		}
 		if err != nil {
 			return err
@@ -113,8 +119,11 @@ func (z *zstdFrames) next() error {
 		if size > take {
 			n, err := io.CopyN(io.Discard, z.r, size-take)
 			z.stray.lost += n
+			if err == io.EOF {
+				z.stray.cut = true
+			}
 			if err != nil {
-				return io.ErrUnexpectedEOF
+				return err
 			}
 		}
 		return nil

@@ -3,6 +3,7 @@ package layerwalk
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -170,19 +171,31 @@ func (t *tarReader) block(b *[blockSize]byte) (int, error) {
 
 // extended is what the headers before an entry said about it.
 type extended struct {
-	name, link string
-	size       int64 // -1: not said
-	sparse     paxSparse
+	longName, longLink string // of GNU: they win
+	name, link         string // of PAX
+	size               int64  // -1: not said
+	sparse             paxSparse
 }
 
 type paxSparse struct {
-	major, minor int
-	name         string
-	realSize     int64
-	segments     []Segment
-	pending      int64 // 0.0: an offset that waits for its numbytes
-	set          bool
-	bad          bool
+	version  string // major.minor; "": not said, as 0.0 and 0.1 do
+	name     string
+	realSize int64
+	segments []Segment
+	pending  int64 // 0.0: an offset that waits for its numbytes
+	bad      bool
+}
+
+// used reports whether the records are of a version that is known; others are
+// as if they were not there.
+func (s *paxSparse) used() bool {
+	switch s.version {
+	case "0.0", "0.1", "1.0":
+		return true
+	case "":
+		return len(s.segments) > 0 || s.bad
+	}
+	return false
 }
 
 // next gives the next entry; or a *Problem, alone or with an entry that holds
@@ -258,15 +271,22 @@ func (t *tarReader) next() (*Entry, error) {
 			}
 			switch flag {
 			case 'L':
-				ext.name = cstring(data)
+				ext.longName = cstring(data)
 			case 'K':
-				ext.link = cstring(data)
+				ext.longLink = cstring(data)
 			case 'x', 'g':
-				x := &ext
+				// A second header takes the place of the first. A global one
+				// applies to nothing that a runtime unpacks, but in
+				// archive/tar, which they use, it ends what came before it.
+				x := extended{size: -1, longName: ext.longName, longLink: ext.longLink}
 				if flag == 'g' {
-					x = &extended{} // applies to nothing that a runtime unpacks
+					x.longName, x.longLink = "", ""
 				}
-				if err := x.parse(data); err != nil {
+				err := x.parse(data)
+				if ext = x; flag == 'g' {
+					ext = extended{size: -1}
+				}
+				if err != nil {
 					e := &Entry{Name: CleanPath(name), Type: TypeUnparsed, Size: int64(len(t.header)), body: bytes.NewReader(t.header)}
 					return e, &Problem{Kind: Unreadable, Reason: fmt.Sprintf("PAX header at byte %d: %v", start, err)}
 				}
@@ -287,16 +307,12 @@ func (t *tarReader) leftover() (*Entry, error) {
 
 // entry makes the entry of a header that is no extension.
 func (t *tarReader) entry(b *[blockSize]byte, name string, size int64, gnu bool, ext *extended) (*Entry, error) {
-	if ext.name != "" {
-		name = ext.name
-	}
+	name = cmp.Or(ext.longName, ext.name, name)
 	if ext.size >= 0 {
 		size = ext.size
 	}
 	link := cstring(b[157:257])
-	if ext.link != "" {
-		link = ext.link
-	}
+	link = cmp.Or(ext.longLink, ext.link, link)
 	if size > maxSize {
 		size = maxSize // more than any stream has: it ends before
 	}
@@ -332,6 +348,9 @@ func (t *tarReader) entry(b *[blockSize]byte, name string, size int64, gnu bool,
 	} else {
 		e.Size = 0
 	}
+	if ext.sparse.used() && ext.sparse.name != "" {
+		name = ext.sparse.name
+	}
 	switch {
 	case b[156] == 'S' && gnu:
 		segs, err := t.gnuSparse(b)
@@ -341,13 +360,10 @@ func (t *tarReader) entry(b *[blockSize]byte, name string, size int64, gnu bool,
 		e.Sparse, e.Header = segs, t.header
 		e.RealSize, _ = number(b[483:495])
 		body = t.body(size) // behind the sparse headers
-	case ext.sparse.set && hasBody:
+	case ext.sparse.used() && hasBody:
 		s := &ext.sparse
-		if s.name != "" {
-			name = s.name
-		}
 		e.RealSize = s.realSize
-		if s.major == 1 {
+		if s.version == "1.0" {
 			br := bufio.NewReaderSize(body, blockSize)
 			segs, used, rest, err := sparseMap1(br)
 			t.header = append(t.header, rest...)
@@ -526,11 +542,20 @@ func (s *paxSparse) record(key, value string) {
 		return
 	}
 	if field == "name" {
-		s.name, s.set = value, true
+		s.name = value
+		return
+	}
+	if field == "major" || field == "minor" {
+		major, minor, _ := strings.Cut(s.version, ".")
+		if field == "major" {
+			major = value
+		} else {
+			minor = value
+		}
+		s.version = major + "." + minor
 		return
 	}
 	if field == "map" {
-		s.set = true
 		f := strings.Split(value, ",")
 		if len(f)%2 != 0 || len(f)/2 > maxSparse {
 			s.bad = value != ""
@@ -546,16 +571,11 @@ func (s *paxSparse) record(key, value string) {
 	}
 	n, err := strconv.ParseInt(value, 10, 64)
 	switch field {
-	case "major":
-		s.major, s.set = int(n), true
-	case "minor":
-		s.minor, s.set = int(n), true
 	case "size", "realsize":
-		s.realSize, s.set = n, true
+		s.realSize = n
 	case "numblocks":
-		s.set = true
 	case "offset":
-		s.pending, s.set = n, true
+		s.pending = n
 	case "numbytes":
 		s.add(s.pending, n, err != nil)
 	default:

@@ -238,6 +238,10 @@ func FuzzTar(f *testing.F) {
 	f.Add(testimage.Tar(testimage.File("a/b", "hello"), testimage.Symlink("l", "t"), testimage.Hardlink("h", "a/b"), testimage.Whiteout("a/c")))
 	f.Add(testimage.Tar(testimage.Entry{Name: strings.Repeat("n", 300), Body: "x", PAX: map[string]string{"SCHILY.xattr.a": "b"}}))
 	f.Add(badPAX())
+	pax := func(s string) []byte { return rawPAX([]byte(s))[:1024] }
+	f.Add(slices.Concat(pax("22 GNU.sparse.name=x\n"), testimage.Tar(testimage.File("p", "q"))))
+	f.Add(slices.Concat(pax("10 path=x\n"), pax("14 linkpath=y\n"), testimage.Tar(testimage.File("p", "q"))))
+	f.Add(slices.Concat(pax("10 path=x\n"), testimage.Tar(testimage.File("p", "q"))))
 	f.Add(testimage.Tar(testimage.File("a", "b"))[:700])
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got := walkTar(data)

@@ -286,10 +286,8 @@ func whereWords(l *Location, room int) string {
 		if path == "" {
 			before, after = "bytes that belong to no file", fmt.Sprintf(", at byte %d", l.Offset)
 		}
-	case PlaceConfig:
-		before = "config "
-	case PlaceHistory:
-		after = " of the config"
+	case PlaceConfig, PlaceHistory:
+		after = " in the image config"
 	case PlaceAnnotation:
 		after = " of the manifest"
 	case PlaceAttestation:
@@ -388,7 +386,7 @@ func fateWords(l *Location) string {
 
 // gaps writes what was not read, not verified or not scanned.
 func (p *printer) gaps() {
-	p.line(p.paint(alarm, "NOT READ") + "  " + counted(len(p.r.Gaps), "gap") + "; they may hide secrets")
+	p.line(p.paint(alarm, "NOT READ") + "  " + counted(len(p.r.Gaps), "gap") + "; secrets may hide there")
 	for i := range p.r.Gaps {
 		if i == maxGaps {
 			p.line(fmt.Sprintf("  and %s more (-o json has all)", thousands(int64(len(p.r.Gaps)-maxGaps))))
@@ -563,6 +561,9 @@ func (r *Report) summary() (head, rest string) {
 			if b := r.unread(); b > 0 {
 				head += ", at least " + Size(b) + " not read"
 			}
+		}
+		if len(r.Images) == 0 && len(r.Findings) == 0 {
+			return head, "; no image was read"
 		}
 		rest = "; " + found + " in what was read"
 		if len(r.Findings) == 0 && len(r.Images) > 0 {

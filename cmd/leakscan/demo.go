@@ -38,7 +38,7 @@ func (a *app) demoCommand() *cobra.Command {
 					return nil, err
 				}
 				defer src.Close()
-				src.Ref, src.Detail = name, "memory"
+				src.Ref, src.Detail = name, "in memory"
 				rep, err := leakscan.ScanSource(c.Context(), src, o)
 				if err != nil {
 					return nil, err

@@ -35,12 +35,13 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr *os.File
 	getenv         func(string) string
+	environ        func() []string
 	code           int
 	signal         atomic.Int32 // that ended it; 0: none
 }
 
 func run(args []string) int {
-	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, environ: os.Environ}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	defer a.catch(cancel)()
@@ -105,7 +106,7 @@ func (a *app) fromEnv(fs *pflag.FlagSet) error {
 		if f.Changed || f.Name == "help" || first != nil {
 			return
 		}
-		key := "LEAKSCAN_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		key := variable(f)
 		value := a.getenv(key)
 		if value == "" {
 			return
@@ -133,6 +134,28 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("%v\n%s", err, fmt.Sprintf(seeHelp, c.CommandPath()))
 	})
-	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return a.fromEnv(c.Flags()) }
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		a.warnOfVariables(root)
+		return a.fromEnv(c.Flags())
+	}
 	return root
+}
+
+// warnOfVariables tells of LEAKSCAN_ variables that no command has a flag for:
+// one that is misspelt would be ignored without a word.
+func (a *app) warnOfVariables(root *cobra.Command) {
+	known := map[string]bool{"LEAKSCAN_E2E": true, "LEAKSCAN_BENCH": true} // of the tests
+	for _, c := range append(root.Commands(), root) {
+		c.Flags().VisitAll(func(f *pflag.Flag) { known[variable(f)] = true })
+	}
+	for _, v := range a.environ() {
+		if key, value, _ := strings.Cut(v, "="); value != "" && strings.HasPrefix(key, "LEAKSCAN_") && !known[key] {
+			a.complain(fmt.Errorf(unknownVariable, key))
+		}
+	}
+}
+
+// variable is the name of the environment variable that sets a flag.
+func variable(f *pflag.Flag) string {
+	return "LEAKSCAN_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 }

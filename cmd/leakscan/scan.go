@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -207,6 +208,10 @@ func (o *output) open() (err error) {
 		return err
 	}
 	o.temp, err = os.CreateTemp(filepath.Dir(o.file), ".leakscan-*") // mode 0600
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err // without the name that it would have had for a while
+	}
 	return err
 }
 
