@@ -21,6 +21,7 @@ type rule struct {
 	generic    bool // gives way to others on its line
 	path       *regexp.Regexp
 	pattern    func() *regexp.Regexp
+	relaxed    func() *relaxed       // see relax.go
 	resume     func() *regexp.Regexp // see matcher.next
 	allowlists []*allowlist
 	tree       *syntax.Regexp // nil: about the path alone
@@ -44,6 +45,7 @@ func newRule(r *rules.Rule) (*rule, error) {
 		}
 		c.tree = tree
 		c.pattern = lazy(r.Pattern)
+		c.relaxed = lazyRelax(r.Pattern)
 		c.resume = lazy(`\A(?s:.)(?s:.*?)(` + r.Pattern + `)`)
 	}
 	for i := range r.Allowlists {
@@ -77,7 +79,7 @@ func (r *rule) applies(path string, anyPath bool) bool {
 // again, on the match alone: that is how gitleaks finds the groups, and where a
 // pattern looks at what is around it, the groups come out differently.
 func (r *rule) secretOf(match []byte) (from, to int) {
-	g := r.pattern().FindSubmatchIndex(match)
+	g := r.on(match).FindSubmatchIndex(match)
 	if len(g) < 4 {
 		return 0, len(match)
 	}

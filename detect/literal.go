@@ -447,8 +447,15 @@ func laterLiteral(seq []*item, from int) (best []*byteSet, ok bool) {
 
 // contains reports whether d has the string of sets somewhere.
 func contains(d []byte, sets []*byteSet) bool {
+	lead, single := sets[0].only()
 next:
 	for i := 0; i+len(sets) <= len(d); i++ {
+		if single {
+			n := bytes.IndexByte(d[i:], lead)
+			if i += n; n < 0 || i+len(sets) > len(d) {
+				return false
+			}
+		}
 		for k, s := range sets {
 			if !s[d[i+k]] {
 				continue next
@@ -457,6 +464,19 @@ next:
 		return true
 	}
 	return false
+}
+
+// only gives the byte of a set of one.
+func (b *byteSet) only() (c byte, ok bool) {
+	for i, in := range b {
+		if in && ok {
+			return 0, false
+		}
+		if in {
+			c, ok = byte(i), true
+		}
+	}
+	return c, ok
 }
 
 // frequency is how often a byte of text is in the set: a rough guess, good
