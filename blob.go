@@ -122,7 +122,7 @@ func (w *blobScan) entry(e *layerwalk.Entry) {
 		place = report.PlaceUnparsed
 	case layerwalk.TypeHeader:
 		for _, r := range e.Records {
-			w.short(report.PlaceHeader, e.Name, r.Key+"="+r.Value)
+			w.short(report.PlaceHeader, e.Name, []byte(r.Key+"="+r.Value))
 		}
 		w.header(e, len(w.res.Matches))
 		return
@@ -140,7 +140,7 @@ func (w *blobScan) entry(e *layerwalk.Entry) {
 			place = report.PlaceUnparsed
 		case layerwalk.TypeSymlink:
 			w.supersede(e.Name)
-			w.short(report.PlaceLinkTarget, e.Name, e.Linkname)
+			w.short(report.PlaceLinkTarget, e.Name, []byte(e.Linkname))
 		case layerwalk.TypeHardlink:
 			w.supersede(e.Name)
 			w.link(e)
@@ -212,11 +212,11 @@ func (w *blobScan) field(e *layerwalk.Entry) {
 }
 
 // short scans a text of a line, such as a name.
-func (w *blobScan) short(place report.Place, path, s string) {
-	if len(s) < 8 {
+func (w *blobScan) short(place report.Place, path string, text []byte) {
+	if len(text) < 8 {
 		return
 	}
-	for m, err := range w.scanner.ScanBytes("", []byte(s)) {
+	for m, err := range w.scanner.ScanBytes("", text) {
 		if err != nil {
 			return
 		}
@@ -232,14 +232,14 @@ func (w *blobScan) name(e *layerwalk.Entry) {
 	if e.Type == layerwalk.TypeWhiteout || e.Type == layerwalk.TypeOpaque {
 		place = report.PlaceHeader // there is no such file, but its name ships
 	}
-	w.short(place, e.Name, e.Name)
+	w.short(place, e.Name, []byte(e.Name))
 }
 
 // header scans the headers of an entry as they stand. What has been found in
 // its name or link target since match number before is left out.
 func (w *blobScan) header(e *layerwalk.Entry, before int) {
 	from := len(w.res.Matches)
-	w.short(report.PlaceHeader, e.Name, string(e.Header))
+	w.short(report.PlaceHeader, e.Name, e.Header)
 	found, kept := w.res.Matches[before:from], w.res.Matches[:from]
 	for _, m := range w.res.Matches[from:] {
 		if !slices.ContainsFunc(found, func(o BlobMatch) bool { return o.Rule == m.Rule && o.Secret == m.Secret }) {

@@ -50,8 +50,7 @@ func parseTarget(s string) (target, error) {
 // LAYER a number from 1 or a digest. A file that stands in the layer several
 // times is written as often. Without a path a layer is written decompressed.
 func Extract(ctx context.Context, ref, what string, o layerwalk.Options, w io.Writer) error {
-	t, err := parseTarget(what)
-	if err != nil {
+	if _, err := parseTarget(what); err != nil { // before anything is fetched
 		return err
 	}
 	src, err := layerwalk.Open(ctx, ref, o)
@@ -59,7 +58,7 @@ func Extract(ctx context.Context, ref, what string, o layerwalk.Options, w io.Wr
 		return err
 	}
 	defer src.Close()
-	return ExtractFrom(ctx, src, t.String(), w)
+	return ExtractFrom(ctx, src, what, w)
 }
 
 func (t target) String() string {

@@ -1,6 +1,7 @@
 package leakscan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -146,8 +147,7 @@ func (j *imageJoin) image(ctx context.Context) {
 	j.rep.Images = append(j.rep.Images, ri)
 	j.rep.Stats.Layers += len(img.Layers)
 	for k := range img.Layers {
-		k, text := k, img.Layers[k].Instruction
-		j.pending = append(j.pending, func() { j.rep.Images[j.index].Layers[k].Instruction = j.masking(text) })
+		j.pending = append(j.pending, func() { j.rep.Images[j.index].Layers[k].Instruction = j.masking(img.Layers[k].Instruction) })
 	}
 
 	for i, b := range img.Indexes {
@@ -176,10 +176,7 @@ func (j *imageJoin) image(ctx context.Context) {
 // blob gives the result of a blob and sees that its gaps are told, once.
 func (j *imageJoin) blob(ctx context.Context, b *layerwalk.Blob) *BlobResult {
 	r := j.results[b.ID]
-	name := b.Digest
-	if name == "" {
-		name = b.ID
-	}
+	name := cmp.Or(b.Digest, b.ID)
 	if first := j.said[b.ID]; first != nil {
 		if r != nil && (first.Size != b.Size || first.Digest != b.Digest) { // two descriptors that disagree
 			for _, p := range b.Verify(r.Summary) {
@@ -210,10 +207,7 @@ func (j *imageJoin) blob(ctx context.Context, b *layerwalk.Blob) *BlobResult {
 
 // verify checks what only the image knows about a layer.
 func (j *imageJoin) verify(k int, l *layerwalk.Layer, r *BlobResult) {
-	name := l.Blob.Digest
-	if name == "" {
-		name = l.Blob.ID
-	}
+	name := cmp.Or(l.Blob.Digest, l.Blob.ID)
 	if l.DiffID != "" && r.Summary.Whole && r.Summary.DiffID != l.DiffID {
 		reason := fmt.Sprintf("layer %d decompresses to %s, the config says %s", k+1, r.Summary.DiffID, l.DiffID)
 		if !strings.HasPrefix(l.DiffID, "sha256:") {

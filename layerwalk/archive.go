@@ -467,7 +467,7 @@ func (a *archive) blob(name, digest, mediaType string, size int64) *Blob {
 			return nil, &Problem{Kind: Missing, Reason: "it is not in the archive", Bytes: max(size, 0)}
 		}
 	case a.docs[real] != nil:
-		return &Blob{ID: real, Digest: digest, Size: size, MediaType: mediaType, open: bytesBlob("", "", "", a.docs[real]).open}
+		b.open = bytesBlob("", "", "", a.docs[real]).open
 	case a.file == nil:
 		b.open = func(context.Context) (io.ReadCloser, error) {
 			return nil, errors.New("the stream has gone past it")
@@ -538,7 +538,7 @@ func (a *archive) resolve(ctx context.Context) {
 	for _, name := range slices.Sorted(maps.Keys(a.members)) {
 		if m := a.members[name]; m.typ == TypeFile && !a.seen[name] && !repeated.MatchString(name) {
 			b := a.blob(name, digestOfName(name), "", -1)
-			if m.size > 0 || a.file != nil && m.size == 0 {
+			if m.size > 0 {
 				b.Size = m.size
 			}
 			a.src.orphans = append(a.src.orphans, b)

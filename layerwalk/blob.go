@@ -147,7 +147,8 @@ func (r *Reader) stored(yield func(*Entry, error) bool) {
 	if r.blob.Size >= 0 {
 		// A registry could go on for ever; what is a little too long is read,
 		// scanned and then refused.
-		in = &limitReader{r: src, left: 2*min(r.blob.Size, 1<<50) + 64<<20, stored: true}
+		most := 2*min(r.blob.Size, 1<<50) + 64<<20
+		in = &limitReader{src, most, &Problem{Kind: Limit, Reason: fmt.Sprintf("it is much longer than it should be: reading was ended after %d bytes", most)}}
 	}
 	stored := newHashReader(in, r.blob.Digest, r.o.Progress)
 	br := bufio.NewReaderSize(stored, 128<<10)
@@ -160,7 +161,8 @@ func (r *Reader) stored(yield func(*Entry, error) bool) {
 		e := err
 		dec, release = readerFunc(func([]byte) (int, error) { return 0, e }), func() {}
 	}
-	ahead := newReadAhead(ctx, &limitReader{r: dec, left: r.o.MaxBytes}, br)
+	bomb := &Problem{Kind: Limit, Reason: fmt.Sprintf("it gives more than %d bytes when decompressed", r.o.MaxBytes), Hint: "raise --max-layer-bytes if this is no bomb"}
+	ahead := newReadAhead(ctx, &limitReader{dec, r.o.MaxBytes, bomb}, br)
 	defer func() { // in this order: the goroutine uses what is closed
 		cancel()
 		ahead.close()
@@ -354,23 +356,15 @@ func (h *hashReader) digest() string {
 
 // limitReader ends with a problem where its limit is passed.
 type limitReader struct {
-	r      io.Reader
-	left   int64
-	max    int64
-	stored bool
+	r    io.Reader
+	left int64
+	over *Problem
 }
 
 func (l *limitReader) Read(p []byte) (int, error) {
-	if l.max == 0 {
-		l.max = l.left
-	}
 	n, err := l.r.Read(p)
-	l.left -= int64(n)
-	if l.left < 0 && l.stored {
-		return n, &Problem{Kind: Limit, Reason: fmt.Sprintf("it is much longer than it should be: reading was ended after %d bytes", l.max)}
-	}
-	if l.left < 0 {
-		return n, &Problem{Kind: Limit, Reason: fmt.Sprintf("it gives more than %d bytes when decompressed", l.max), Hint: "raise --max-layer-bytes if this is no bomb"}
+	if l.left -= int64(n); l.left < 0 {
+		return n, l.over
 	}
 	return n, err
 }

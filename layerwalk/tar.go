@@ -311,8 +311,7 @@ func (t *tarReader) entry(b *[blockSize]byte, name string, size int64, gnu bool,
 	if ext.size >= 0 {
 		size = ext.size
 	}
-	link := cstring(b[157:257])
-	link = cmp.Or(ext.longLink, ext.link, link)
+	link := cmp.Or(ext.longLink, ext.link, cstring(b[157:257]))
 	if size > maxSize {
 		size = maxSize // more than any stream has: it ends before
 	}

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"errors"
-	"os"
-
 	"github.com/spf13/cobra"
 
 	"github.com/leakscan/leakscan"
@@ -42,10 +39,8 @@ func (a *app) extractCommand() *cobra.Command {
 			}
 			defer out.abandon()
 			err := leakscan.Extract(c.Context(), args[0], args[1], o, out.temp)
-			if err == nil && out.temp.Name() != file {
-				if err = errors.Join(out.temp.Close(), os.Rename(out.temp.Name(), file)); err == nil {
-					out.temp = nil
-				}
+			if err == nil {
+				err = out.commit()
 			}
 			if err != nil {
 				a.code = exitIncomplete

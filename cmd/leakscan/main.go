@@ -20,9 +20,8 @@ import (
 	"github.com/leakscan/leakscan/report"
 )
 
-// The exit codes, of which the first three are the bits of report.Verdict.
+// The exit codes that are not simply a report.Verdict.
 const (
-	exitLeaks      = int(report.Leaks)
 	exitIncomplete = int(report.Incomplete)
 	exitUsage      = 64 // EX_USAGE of sysexits.h
 	exitSignal     = 128
@@ -50,11 +49,11 @@ func run(args []string) int {
 	if err := root.ExecuteContext(ctx); err != nil {
 		a.complain(err)
 		var u *usageError
-		if a.code == 0 || errors.As(err, &u) {
+		switch {
+		case errors.As(err, &u):
 			a.code = exitUsage
-			if !errors.As(err, &u) {
-				a.code = exitIncomplete
-			}
+		case a.code == 0:
+			a.code = exitIncomplete
 		}
 	}
 	if s := a.signal.Load(); s != 0 {

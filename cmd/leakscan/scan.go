@@ -215,6 +215,22 @@ func (o *output) open() (err error) {
 	return err
 }
 
+// commit gives a file that was written whole its name.
+func (o *output) commit() error {
+	if o.temp == nil || o.temp.Name() == o.file {
+		return nil
+	}
+	err := o.temp.Close()
+	if err == nil {
+		err = os.Rename(o.temp.Name(), o.file)
+	}
+	if err == nil {
+		o.temp = nil
+	}
+	return err
+}
+
+// abandon removes one that was not.
 func (o *output) abandon() {
 	if o.temp != nil {
 		o.temp.Close()
@@ -247,13 +263,8 @@ func (a *app) write(o *output, rep *report.Report, f *scanFlags, reveal func(*re
 	if err == nil {
 		_, err = w.Write(b.Bytes())
 	}
-	if o.temp != nil && err == nil && o.temp.Name() != o.file {
-		if err = o.temp.Close(); err == nil {
-			err = os.Rename(o.temp.Name(), o.file)
-		}
-		if err == nil {
-			o.temp = nil
-		}
+	if err == nil {
+		err = o.commit()
 	}
 	if err != nil {
 		return fmt.Errorf(cannotWrite, name, err)
