@@ -36,7 +36,9 @@ var mayImport = map[string][]string{
 
 // fileMayImport widens the table for single files.
 var fileMayImport = map[string][]string{
-	"rules/gitleaks.go": {"github.com/zricethezav/gitleaks/v8/config", "github.com/pelletier/go-toml/v2"},
+	"rules/gitleaks.go": {"github.com/zricethezav/gitleaks/v8/config"},
+	"rules/toml.go":     {"github.com/pelletier/go-toml/v2"},
+	"rules/lines.go":    {"github.com/pelletier/go-toml/v2/unstable"},
 }
 
 // sources parses every file of the module that is no test.

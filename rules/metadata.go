@@ -1,9 +1,60 @@
 package rules
 
-import "strings"
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
-// What gitleaks' rules do not say: a short title, how bad it is, how sure.
-// All of it is derived from the rule's ID, by the switches in this file.
+// What gitleaks' rules do not say: a short title, how bad it is, how sure. For
+// its own rules, all of it is derived from the ID, by the switches in this file.
+
+// describe fills in what the file does not say. The switches know only the IDs
+// of gitleaks' own rules.
+func (r *Rule) describe(known bool) {
+	r.Description = strings.TrimSpace(r.Description)
+	if known {
+		r.Title = title(r.ID)
+		r.Severity = severity(r.ID)
+	} else {
+		r.Title = cmp.Or(title(strings.ReplaceAll(r.ID, "_", "-")), r.ID)
+		const short = 60
+		if d := strings.TrimSuffix(r.Description, "."); d != "" && utf8.RuneCountInString(d) <= short && !odd(d) {
+			r.Title, r.Description = d, "" // a report need not say it twice
+		}
+		r.Severity = SeverityHigh
+	}
+	r.Confidence = confidence(r)
+	for _, t := range r.Tags {
+		r.rate(t)
+	}
+}
+
+// rate lets a tag such as "severity:low" have its effect. What it returns is a
+// mistake in it. Other tags have none.
+func (r *Rule) rate(tag string) (mistake string) {
+	key, level, _ := strings.Cut(tag, ":")
+	level = strings.ToLower(strings.TrimSpace(level))
+	switch strings.ToLower(key) {
+	case "severity":
+		switch s := Severity(level); s {
+		case SeverityLow, SeverityMedium, SeverityHigh, SeverityCritical:
+			r.Severity = s
+		default:
+			return fmt.Sprintf("tag %q: want severity:low, severity:medium, severity:high or severity:critical", tag)
+		}
+	case "confidence":
+		switch c := Confidence(level); c {
+		case ConfidenceLow, ConfidenceMedium, ConfidenceHigh:
+			r.Confidence = c
+		default:
+			return fmt.Sprintf("tag %q: want confidence:low, confidence:medium or confidence:high", tag)
+		}
+	}
+	return ""
+}
 
 // title makes "GitHub personal access token" of "github-pat".
 func title(id string) string {
@@ -168,7 +219,8 @@ func brand(id string) (name, rest string) {
 	if first == "" {
 		return "", rest
 	}
-	return strings.ToUpper(first[:1]) + first[1:], rest
+	r, n := utf8.DecodeRuneInString(first)
+	return string(unicode.ToUpper(r)) + first[n:], rest
 }
 
 // word spells one of the words behind the brand.
@@ -250,7 +302,7 @@ func confidence(r *Rule) Confidence {
 		"vault-service-token":      // also s. and 24 letters or digits
 		return ConfidenceMedium
 	}
-	if strings.Contains(r.Pattern, assignment) {
+	if r.Pattern == "" || strings.Contains(r.Pattern, assignment) {
 		return ConfidenceMedium
 	}
 	return ConfidenceHigh

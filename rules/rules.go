@@ -3,7 +3,8 @@
 // A [Rule] is a pattern with the conditions under which a match of it counts,
 // and the words a report needs to talk about it. This package runs nothing:
 // package detect does. [Default] gives the rules of gitleaks, in the order of
-// its file, with titles, severities and confidences of our own.
+// its file, with titles, severities and confidences of our own. [Load] reads
+// those of a user, in gitleaks' TOML.
 package rules
 
 import (
@@ -11,7 +12,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"regexp"
+	"math"
 	"strings"
 )
 
@@ -67,8 +68,26 @@ type Rule struct {
 	// Allowlists take a match back: any one of them suffices.
 	Allowlists []Allowlist `json:"allowlists,omitempty"`
 
+	// Required are other rules of the set: each of them must match near a
+	// match of this one, or in the same file, for it to count.
+	Required []Required `json:"required,omitempty"`
+
+	// SkipReport keeps what the rule finds out of the report: it is there
+	// for the rules that require it.
+	SkipReport bool `json:"skipReport,omitempty"`
+
+	Tags []string `json:"tags,omitempty"`
+
 	// Fix says how to mend the cause; may be empty.
 	Fix string `json:"fix,omitempty"`
+}
+
+// Required names a rule that another one needs. It is matched as if it had no
+// Required of its own. Without a distance, anywhere in the file will do.
+type Required struct {
+	RuleID        string `json:"ruleId"`
+	WithinLines   *int   `json:"withinLines,omitempty"`   // at most so many lines between the starts of the two matches
+	WithinColumns *int   `json:"withinColumns,omitempty"` // and so many columns
 }
 
 // Target is the text that an [Allowlist]'s patterns look at.
@@ -110,12 +129,22 @@ func (s *Set) Rule(id string) *Rule {
 	return nil
 }
 
+// Nearest returns the ID that is most like one that the set does not have, for
+// a question such as "did you mean …?"; "" if none is like it.
+func (s *Set) Nearest(id string) string {
+	ids := make([]string, len(s.Rules))
+	for i := range s.Rules {
+		ids[i] = s.Rules[i].ID
+	}
+	return nearest(id, ids)
+}
+
 // Digest names the set by its content: two sets with the same digest find the
 // same things and say the same about them.
 func (s *Set) Digest() string {
 	// Struct fields marshal in the order of their declaration and there is
 	// no map in a Set, so this is canonical. It can't fail: only strings,
-	// numbers and slices of them.
+	// finite numbers and slices of them.
 	b, err := json.Marshal(s)
 	if err != nil {
 		panic("rules: " + err.Error())
@@ -125,22 +154,31 @@ func (s *Set) Digest() string {
 }
 
 // Validate reports the first thing in the set that could not run: a missing or
-// repeated ID, a pattern that does not compile, a group that is not there, an
-// upper-case keyword. It compiles every pattern, so it takes some 20 ms for a
-// large set; it is for rules that someone has just written.
+// repeated ID, a pattern that does not compile, a group or a required rule that
+// is not there, an upper-case keyword. It compiles every pattern, so it takes
+// some 20 ms for a large set; it is for rules that a program has made. Those
+// that Load gives are valid.
 func (s *Set) Validate() error {
 	seen := make(map[string]bool, len(s.Rules))
 	for i := range s.Rules {
-		r := &s.Rules[i]
-		if r.ID == "" {
+		id := s.Rules[i].ID
+		if id == "" {
 			return fmt.Errorf("rule %d has no ID", i+1)
 		}
-		if seen[r.ID] {
-			return fmt.Errorf("rule %s: the ID is used twice", r.ID)
+		if seen[id] {
+			return fmt.Errorf("rule %s: the ID is used twice", id)
 		}
-		seen[r.ID] = true
+		seen[id] = true
+	}
+	for i := range s.Rules {
+		r := &s.Rules[i]
 		if err := r.validate(); err != nil {
 			return fmt.Errorf("rule %s: %w", r.ID, err)
+		}
+		for _, q := range r.Required {
+			if !seen[q.RuleID] {
+				return fmt.Errorf("rule %s: it requires %q, and there is no such rule", r.ID, q.RuleID)
+			}
 		}
 	}
 	return validateAllowlists(s.Allowlists)
@@ -150,19 +188,27 @@ func (r *Rule) validate() error {
 	if r.Pattern == "" && r.Path == "" {
 		return fmt.Errorf("has neither a pattern nor a path")
 	}
-	re, err := regexp.Compile(r.Pattern)
+	re, err := compile(r.Pattern)
 	if err != nil {
 		return fmt.Errorf("pattern: %w", err)
 	}
 	if r.SecretGroup < 0 || r.SecretGroup > re.NumSubexp() {
 		return fmt.Errorf("secret group %d: the pattern has %d", r.SecretGroup, re.NumSubexp())
 	}
-	if _, err := regexp.Compile(r.Path); err != nil {
+	if _, err := compile(r.Path); err != nil {
 		return fmt.Errorf("path: %w", err)
+	}
+	if !(r.MinEntropy >= 0) || math.IsInf(r.MinEntropy, 0) {
+		return fmt.Errorf("entropy %v: want 0 or more", r.MinEntropy)
 	}
 	for _, k := range r.Keywords {
 		if k == "" || k != strings.ToLower(k) {
 			return fmt.Errorf("keyword %q is empty or not in lower case", k)
+		}
+	}
+	for _, q := range r.Required {
+		if q.WithinLines != nil && *q.WithinLines < 0 || q.WithinColumns != nil && *q.WithinColumns < 0 {
+			return fmt.Errorf("required rule %s: a distance is negative", q.RuleID)
 		}
 	}
 	return validateAllowlists(r.Allowlists)
@@ -180,12 +226,12 @@ func validateAllowlists(as []Allowlist) error {
 			return fmt.Errorf("allowlist %d: unknown target %q", i+1, a.Target)
 		}
 		for _, p := range a.Patterns {
-			if _, err := regexp.Compile(p); err != nil {
+			if _, err := compile(p); err != nil {
 				return fmt.Errorf("allowlist %d: %w", i+1, err)
 			}
 		}
 		for _, p := range a.Paths {
-			if _, err := regexp.Compile(p); err != nil {
+			if _, err := compile(p); err != nil {
 				return fmt.Errorf("allowlist %d, path: %w", i+1, err)
 			}
 		}

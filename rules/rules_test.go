@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"math"
 	"regexp"
 	"strings"
 	"testing"
@@ -135,46 +136,6 @@ func TestDigest(t *testing.T) {
 	}
 }
 
-func TestParse(t *testing.T) {
-	for _, tt := range []struct{ name, text, wantErr string }{
-		{"extend", "[extend]\nuseDefault = true\n", "extend"},
-		{"composite", "[[rules]]\nid='x'\nregex='y'\n[[rules.required]]\nid='z'\n", "not supported"},
-		{"condition", "[[rules]]\nid='x'\nregex='y'\n[[rules.allowlists]]\ncondition='XOR'\npaths=['a']\n", "XOR"},
-		{"target", "[[rules]]\nid='x'\nregex='y'\n[[rules.allowlists]]\nregexTarget='file'\npaths=['a']\n", "file"},
-		{"no such rule", "[[allowlists]]\ntargetRules=['x']\nregexes=['a']\n", `no rule "x"`},
-		{"syntax", "[[rules\n", "toml"},
-	} {
-		if _, err := parseGitleaks(tt.text); err == nil || !strings.Contains(err.Error(), tt.wantErr) {
-			t.Errorf("%s: error %v, want one that says %q", tt.name, err, tt.wantErr)
-		}
-	}
-
-	s, err := parseGitleaks(`
-[[rules]]
-id = "my-token"
-regex = 'tok_([0-9]+)'
-keywords = ["TOK_"]
-[rules.allowlist]
-commits = ["abc"]
-condition = "AND"
-regexes = ["x"]
-[[allowlists]]
-targetRules = ["my-token"]
-stopwords = ["Sample", "sample"]
-`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := s.Rule("my-token")
-	if r.Keywords[0] != "tok_" || r.Title != "My token" {
-		t.Errorf("%+v", r)
-	}
-	// A list that asks for a commit can't apply; the other came by targetRules.
-	if len(r.Allowlists) != 1 || len(r.Allowlists[0].StopWords) != 1 || len(s.Allowlists) != 0 {
-		t.Errorf("allowlists %+v, global %+v", r.Allowlists, s.Allowlists)
-	}
-}
-
 func TestValidate(t *testing.T) {
 	for name, s := range map[string]Set{
 		"no ID":       {Rules: []Rule{{Pattern: "a"}}},
@@ -183,6 +144,10 @@ func TestValidate(t *testing.T) {
 		"pattern":     {Rules: []Rule{{ID: "a", Pattern: "("}}},
 		"path":        {Rules: []Rule{{ID: "a", Path: "("}}},
 		"group":       {Rules: []Rule{{ID: "a", Pattern: "(a)", SecretGroup: 2}}},
+		"entropy":     {Rules: []Rule{{ID: "a", Pattern: "a", MinEntropy: math.NaN()}}},
+		"no end":      {Rules: []Rule{{ID: "a", Pattern: `\Qa`}}},
+		"required":    {Rules: []Rule{{ID: "a", Pattern: "a", Required: []Required{{RuleID: "b"}}}}},
+		"distance":    {Rules: []Rule{{ID: "a", Pattern: "a", Required: []Required{{RuleID: "a", WithinLines: ptr(-1)}}}}},
 		"keyword":     {Rules: []Rule{{ID: "a", Pattern: "a", Keywords: []string{"A"}}}},
 		"allowlist":   {Rules: []Rule{{ID: "a", Pattern: "a", Allowlists: []Allowlist{{}}}}},
 		"global list": {Allowlists: []Allowlist{{Patterns: []string{"("}}}},
@@ -192,6 +157,8 @@ func TestValidate(t *testing.T) {
 		}
 	}
 }
+
+func ptr(n int) *int { return &n }
 
 func BenchmarkDefault(b *testing.B) {
 	for b.Loop() {

@@ -36,9 +36,14 @@ func TestScripts(t *testing.T) {
 			hostile := testimage.Image{Name: "hostile:1", Layers: []testimage.Layer{{CreatedBy: "COPY \x1b]0;title\a \u202e::stop-commands::x", Entries: []testimage.Entry{
 				testimage.File("a\x1b[2J\r\n::error::b\u202e/\xff.env", "T="+testimage.GitHubToken(1)),
 			}}}}.Build()
+			acme := testimage.Image{Name: "acme:1", Layers: []testimage.Layer{{CreatedBy: "COPY app /app", Entries: []testimage.Entry{
+				testimage.File("app/settings.ini", "badge = "+acmeToken(7)+"\nforge: "+testimage.GitHubToken(1)+"\n"),
+				testimage.File("app/fixtures/settings.ini", "badge = "+acmeToken(8)+"\n"),
+				testimage.File("app/server.acmekey", "\x00\x01"),
+			}}}}.Build()
 			for name, data := range map[string][]byte{
 				"leaky.tar": testimage.DockerArchive(leaky), "legacy.tar": legacy, "clean.tar": testimage.DockerArchive(clean),
-				"hostile.tar": testimage.DockerArchive(hostile), "cut.tar": legacy[:bytes.Index(legacy, []byte("manifest.json"))-100],
+				"hostile.tar": testimage.DockerArchive(hostile), "acme.tar": testimage.DockerArchive(acme), "cut.tar": legacy[:bytes.Index(legacy, []byte("manifest.json"))-100],
 			} {
 				if err := os.WriteFile(filepath.Join(e.WorkDir, name), data, 0o644); err != nil {
 					return err
@@ -53,7 +58,7 @@ func TestScripts(t *testing.T) {
 				for _, a := range args {
 					text := ts.ReadFile(a)
 					found := ""
-					for _, s := range []string{testimage.AWSKeyID(1), testimage.GitHubToken(1), testimage.GitHubToken(2), testimage.NPMToken(3), testimage.StripeKey(4), testimage.SlackToken(5), testimage.GitLabToken(6)} {
+					for _, s := range []string{testimage.AWSKeyID(1), testimage.GitHubToken(1), testimage.GitHubToken(2), testimage.NPMToken(3), testimage.StripeKey(4), testimage.SlackToken(5), testimage.GitLabToken(6), acmeToken(7), acmeToken(8)} {
 						if strings.Contains(text, s) {
 							found = s[:4]
 						}
@@ -99,3 +104,6 @@ func TestScripts(t *testing.T) {
 		},
 	})
 }
+
+// acmeToken is of a kind that only the rules in config.txtar know.
+func acmeToken(seed uint64) string { return "acme" + "_" + testimage.Password(seed) }

@@ -28,6 +28,7 @@ type scanFlags struct {
 	color    string
 	workers  int
 	maxBytes int64
+	config   string // of scan only
 	openFlags
 }
 
@@ -74,6 +75,7 @@ func (a *app) scanCommand() *cobra.Command {
 		},
 	}
 	f.register(c.Flags())
+	c.Flags().StringVar(&f.config, "config", "", configUsage)
 	return c
 }
 
@@ -101,6 +103,10 @@ func (a *app) report(f *scanFlags, scan func(leakscan.Options) (*report.Report, 
 	case !slices.Contains([]string{"auto", "always", "never"}, f.color):
 		return usage(unknownColor, f.color)
 	}
+	set, err := loadRules(f.config)
+	if err != nil {
+		return err
+	}
 	outs, err := a.outputs(f)
 	if err != nil {
 		return err
@@ -114,7 +120,7 @@ func (a *app) report(f *scanFlags, scan func(leakscan.Options) (*report.Report, 
 	if f.show == "terminal" && (!stdoutTTY || outs[0].file != "") {
 		return usage(showNeedsTTY)
 	}
-	o := leakscan.Options{Open: f.options(a), Workers: f.workers, MaxBytes: f.maxBytes}
+	o := leakscan.Options{Open: f.options(a), Rules: set, Workers: f.workers, MaxBytes: f.maxBytes}
 	if f.show != "" {
 		o.Secrets = &leakscan.Vault{}
 	}
@@ -127,6 +133,9 @@ func (a *app) report(f *scanFlags, scan func(leakscan.Options) (*report.Report, 
 	show.stop()
 	if err != nil {
 		return &usageError{err}
+	}
+	if set != nil {
+		rep.Notes = append(rep.Notes, report.Note{Text: rulesNote(f.config, set)})
 	}
 	a.code = int(rep.Verdict(failOn))
 	for _, out := range outs {

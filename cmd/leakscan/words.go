@@ -36,6 +36,7 @@ Every flag can be set by a variable: LEAKSCAN_FAIL_ON=high for --fail-on high.`
   leakscan -o json myapp:1.4 > report.json
   leakscan -o text -o json=report.json --fail-on high myapp:1.4
   leakscan --platform all registry.example/app:1.4
+  leakscan --config .gitleaks.toml myapp:1.4
   leakscan demo`
 
 	extractShort = "Write a file out of a layer, as a finding names it"
@@ -59,6 +60,19 @@ terminal, unless --force says so.`
 it: no daemon and no network are needed. Its secrets are made up. It exits with
 0 if it found what it should.`
 
+	rulesShort = "List the rules, or show single ones and how they run"
+
+	rulesLong = `rules lists the rules that a scan goes by: gitleaks' own or, with --config, those
+of a file in gitleaks' form. With the ID of a rule it shows all that the rule
+says; with --verbose, how each rule runs and why.`
+
+	rulesExample = `  leakscan rules
+  leakscan rules github-pat generic-api-key
+  leakscan rules --config .gitleaks.toml --verbose
+  leakscan rules -o json | jq -r '.rules[].id'`
+
+	configUsage = "take the rules from `FILE`, in gitleaks' form (default: gitleaks' own rules)"
+
 	versionShort = "Show the version of leakscan and of its rules"
 
 	seeHelp         = "See %s --help."
@@ -77,7 +91,75 @@ it: no daemon and no network are needed. Its secrets are made up. It exits with
 	terminalRefused = "the standard output is a terminal, and this is a leaked secret in clear: redirect it, use -f FILE, or --force"
 	cannotWrite     = "%s can't be written: %w"
 	interrupted     = "interrupted: the report has what was found until then"
+	noSuchRule      = "there is no rule %s"
+	didYouMean      = "; did you mean %s?"
+	rulesOf         = "scanned with the rules of %s: %s"
+	pathsAllowed    = "; its path allowlist lets files pass unscanned"
 	demoSaved       = "The image is in %s.\n"
 	demoNote        = "this image is made up and in memory only; leakscan demo --save demo.tar writes it, for the commands above"
 	demoMissed      = "the demo found %d secrets in place of %d: this leakscan does not work as it should"
 )
+
+// What leakscan rules says of a rule.
+const (
+	headID         = "ID"
+	headSeverity   = "SEVERITY"
+	headConfidence = "CONFIDENCE"
+	headTitle      = "TITLE"
+
+	labelTitle    = "title"
+	labelRating   = "rating"
+	labelText     = "about"
+	labelPath     = "path"
+	labelPattern  = "pattern"
+	labelSecret   = "secret"
+	labelEntropy  = "entropy"
+	labelKeywords = "keywords"
+	labelRequired = "requires"
+	labelReport   = "report"
+	labelTags     = "tags"
+	labelAllowed  = "allowed"
+	labelRuns     = "runs"
+	labelLiterals = "literals"
+	labelMatch    = "match"
+	labelGate     = "needs"
+
+	ratingWords    = "%s, %s confidence"
+	secretGroup    = "group %d of the pattern"
+	secretFirst    = "the first group of the pattern that matched something, or all of the match"
+	secretMatch    = "all of the match"
+	entropyWords   = "more than %g bits a character"
+	anyWhere       = "%s in the same file"
+	withinWords    = "%s within %s"
+	notReported    = "no: it is there for the rules that require it"
+	anyOf          = "if any of these fits"
+	allOf          = "if one of each kind of these fits"
+	fitsPattern    = "%s fits "
+	targetSecret   = "the secret"
+	targetMatch    = "the match"
+	targetLine     = "the line"
+	targetPath     = "the path"
+	hasStopWords   = "the secret has one of %s: "
+	keywordsApart  = "the file must have one of these, in the match or elsewhere: %s"
+	matchExactly   = "%s long"
+	matchBetween   = "%d to %s long"
+	matchAtLeast   = "%s long, or longer"
+	allowlistCount = "%s for all of them"
+)
+
+// howItRuns says what detect.Explanation.Path means.
+func howItRuns(path string) string {
+	switch path {
+	case "template":
+		return "as one of the rules that look for a name, an operator and a value, which run together"
+	case "window":
+		return "in a window around each of its literals"
+	case "run":
+		return "around long runs of the characters that it needs"
+	case "whole":
+		return "over the whole text"
+	case "path only":
+		return "on the path of a file alone"
+	}
+	return path
+}
