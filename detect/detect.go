@@ -65,6 +65,7 @@ type Scanner struct {
 	rules      []*rule
 	global     []*allowlist
 	filter     *prefilter
+	blind      []int // rules with a pattern and no literal
 	key        []byte
 	maxMatches int
 	limits     limits
@@ -135,10 +136,13 @@ func New(set *rules.Set, o Options) (*Scanner, error) {
 
 // prepare makes what only a scan needs, some 10 ms of work.
 func (s *Scanner) prepare() {
-	for _, r := range s.rules {
+	for i, r := range s.rules {
 		if r.tree != nil {
 			r.plan = makePlan(r.tree, r.Keywords)
 			r.tree = nil
+			if r.plan.literals == nil {
+				s.blind = append(s.blind, i)
+			}
 		}
 	}
 	s.filter = newPrefilter(s.rules)

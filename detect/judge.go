@@ -19,23 +19,24 @@ import (
 type rule struct {
 	*rules.Rule
 	generic    bool // gives way to others on its line
-	path       *regexp.Regexp
+	path       *pathPattern
 	pattern    func() *regexp.Regexp
 	relaxed    func() *relaxed       // see relax.go
 	resume     func() *regexp.Regexp // see matcher.next
 	allowlists []*allowlist
 	tree       *syntax.Regexp // nil: about the path alone
+	matcher    func() *matcher
 	plan       plan           // made of it by Scanner.prepare
 }
 
 func newRule(r *rules.Rule) (*rule, error) {
 	c := &rule{Rule: r, generic: strings.Contains(strings.ToLower(r.ID), "generic")}
 	if r.Path != "" {
-		re, err := regexp.Compile(r.Path)
+		p, err := newPathPattern(r.Path)
 		if err != nil {
 			return nil, err
 		}
-		c.path = re
+		c.path = p
 	}
 	if r.Pattern != "" {
 		// What parses also compiles, so this is the only place that can fail.
@@ -46,6 +47,13 @@ func newRule(r *rules.Rule) (*rule, error) {
 		c.tree = tree
 		c.pattern = lazy(r.Pattern)
 		c.relaxed = lazyRelax(r.Pattern)
+		c.matcher = sync.OnceValue(func() *matcher {
+			prefix := 0
+			if c.plan.prefix != nil {
+				prefix = c.plan.prefix.parts
+			}
+			return newMatcher(tree, prefix)
+		})
 		c.resume = lazy(`\A(?s:.)(?s:.*?)(` + r.Pattern + `)`)
 	}
 	for i := range r.Allowlists {
@@ -62,9 +70,44 @@ func lazy(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
 
+// pathPattern is a pattern for paths. Every file is asked for, so most are told
+// by a string that the pattern can't match without.
+type pathPattern struct {
+	pattern func() *regexp.Regexp
+	needs   []finder // one of them; nil: nothing is known
+}
+
+func newPathPattern(pattern string) (*pathPattern, error) {
+	tree, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return nil, err
+	}
+	p := &pathPattern{pattern: lazy(pattern)}
+	for _, seq := range sequences(tree) {
+		sets, ok := laterLiteral(seq, 0)
+		if !ok {
+			p.needs = nil
+			break
+		}
+		p.needs = append(p.needs, newFinder(sets))
+	}
+	return p, nil
+}
+
+func (p *pathPattern) matches(path string) bool {
+	if p.needs != nil {
+		var buf [256]byte
+		text := append(buf[:0], path...)
+		if !slices.ContainsFunc(p.needs, func(f finder) bool { return f.in(text) }) {
+			return false
+		}
+	}
+	return p.pattern().MatchString(path)
+}
+
 // applies reports whether the rule looks at the file at all.
 func (r *rule) applies(path string, anyPath bool) bool {
-	if r.path != nil && !anyPath && !r.path.MatchString(path) {
+	if r.path != nil && !anyPath && !r.path.matches(path) {
 		return false
 	}
 	for _, a := range r.allowlists {
@@ -79,7 +122,13 @@ func (r *rule) applies(path string, anyPath bool) bool {
 // again, on the match alone: that is how gitleaks finds the groups, and where a
 // pattern looks at what is around it, the groups come out differently.
 func (r *rule) secretOf(match []byte) (from, to int) {
-	g := r.on(match).FindSubmatchIndex(match)
+	var g []int
+	if m := r.matcher(); m != nil {
+		g = m.find(match)
+	}
+	if g == nil {
+		g = r.on(match).FindSubmatchIndex(match)
+	}
 	if len(g) < 4 {
 		return 0, len(match)
 	}
@@ -101,7 +150,7 @@ func (r *rule) secretOf(match []byte) (from, to int) {
 type allowlist struct {
 	*rules.Allowlist
 	patterns []func() *regexp.Regexp // not joined: alone, each keeps its literal prefix
-	paths    []*regexp.Regexp
+	paths    []*pathPattern
 	stops    func() stopWords
 }
 
@@ -114,7 +163,7 @@ func newAllowlist(a *rules.Allowlist) (*allowlist, error) {
 		c.patterns = append(c.patterns, lazy(p))
 	}
 	for _, p := range a.Paths {
-		re, err := regexp.Compile(p)
+		re, err := newPathPattern(p)
 		if err != nil {
 			return nil, err
 		}
@@ -129,7 +178,7 @@ func (a *allowlist) pathFits(path string) bool {
 		return false
 	}
 	for _, re := range a.paths {
-		if re.MatchString(path) {
+		if re.matches(path) {
 			return true
 		}
 	}

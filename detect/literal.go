@@ -363,66 +363,110 @@ func repeated(sub *syntax.Regexp, lo, hi int, gap [][]*item) [][]*item {
 
 // literal is a string of byte sets that a match contains.
 type literal struct {
-	sets []*byteSet
-	gram int // where in sets the four bytes start that the prefilter looks for
-	end  int // index of the item behind it
+	sets  []*byteSet
+	grams [2]int // see gramPair
 
-	lead   size // from the match's start to the gram
+	lead   size // from the match's start to the literal's
+	tail   size // the same without the plan's prefix
 	length size // of a match with this literal
+
+	edge, foldedEdge bool // it says whether a match starts with a word's character: without and with folding characters
 }
 
 const (
 	gramSize     = 4
 	anyFolded    = 128   // len(foldedBytes(nil))
 	literalReach = 24    // no literal is longer
-	maxGrams     = 4096  // that one literal may stand for
+	maxGrams     = 6000  // that one literal may stand for
 	maxHits      = 0.005 // of a gram a byte, in a rough estimate
 )
 
+// gramPair chooses which four bytes of a literal the prefilter looks for. It
+// looks at every other byte only, so there are two: one at an even, one at an
+// odd offset from the literal's start. They may reach over its ends, by bytes
+// that can be anything. cost is a rough estimate of how often they will be seen
+// a byte of text, by themselves or by another text of the same hash.
+func gramPair(seq []*item) (offsets [2]int, cost float64, ok bool) {
+	total := 0
+	for parity := range offsets {
+		best := math.Inf(1)
+		var grams int
+		for k := -2 + parity; k < len(seq)-1; k += 2 {
+			p, n := 1.0, 1
+			for i := k; i < k+gramSize; i++ {
+				if i >= 0 && i < len(seq) {
+					p *= seq[i].frequency
+					n *= seq[i].folded
+				} else {
+					n *= anyFolded
+				}
+			}
+			if c := p + float64(n)/tableSize; k > -2 && c < best {
+				best, offsets[parity], grams = c, k, n
+			}
+		}
+		cost += best / 2
+		total += grams
+	}
+	return offsets, cost, total > 0 && total <= maxGrams && cost <= maxHits+maxGrams/2.0/tableSize
+}
+
 // chooseLiteral returns the string of seq that is likely to be rarest.
-func chooseLiteral(seq []*item) (best literal, ok bool) {
+func chooseLiteral(seq []*item) (best literal, end int, ok bool) {
 	var length, lead size
 	for _, it := range seq {
 		length = length.plus(it.size)
 	}
 	bestCost := math.Inf(1)
-	for i, it := range seq {
-		if it.set != nil && lead.wide < infinite {
-			lo, hi := i, i
-			for lo > 0 && seq[lo-1].set != nil && i-lo < literalReach/2 {
-				lo--
-			}
-			for hi < len(seq) && seq[hi].set != nil && hi-i < literalReach/2 {
-				hi++
-			}
-			// What costs is each hit of the gram, and far more each one of
-			// the whole literal.
-			gram, whole, grams := 1.0, 1.0, 1
-			for k := range seq[lo:hi] {
-				p := seq[lo+k].frequency
-				whole *= p
-				if at := lo + k; at >= i && at < i+gramSize {
-					gram *= p
-				}
-			}
-			for k := i; k < i+gramSize; k++ {
-				if k < hi {
-					grams *= seq[k].folded
-				} else {
-					grams *= anyFolded
-				}
-			}
-			if cost := gram + 50*whole; cost < bestCost && gram <= maxHits && grams <= maxGrams {
-				bestCost, ok = cost, true
-				best = literal{gram: i - lo, end: hi, lead: lead, length: length}
-				for _, it := range seq[lo:hi] {
-					best.sets = append(best.sets, it.set)
-				}
+	for lo := 0; lo < len(seq); lo++ {
+		if lo > 0 {
+			lead = lead.plus(seq[lo-1].size)
+		}
+		if lead.wide >= infinite {
+			break
+		}
+		hi := lo
+		for hi < len(seq) && seq[hi].set != nil && hi-lo < literalReach/2 {
+			hi++
+		}
+		if hi-lo < 3 {
+			continue
+		}
+		grams, cost, fits := gramPair(seq[lo:hi])
+		if !fits {
+			continue
+		}
+		// What costs is each hit of a gram, and far more each one of the
+		// whole literal.
+		whole := 1.0
+		for _, it := range seq[lo:hi] {
+			whole *= it.frequency
+		}
+		if cost += 50 * whole; cost < bestCost {
+			bestCost, end, ok = cost, hi, true
+			best = literal{grams: grams, lead: lead, length: length}
+			for _, it := range seq[lo:hi] {
+				best.sets = append(best.sets, it.set)
 			}
 		}
-		lead = lead.plus(it.size)
 	}
-	return best, ok
+	if ok {
+		best.edge, best.foldedEdge = best.startsAtEdge(false), best.startsAtEdge(true)
+	}
+	return best, end, ok
+}
+
+// startsAtEdge reports whether the literal says where a match starts, and
+// whether it starts with a word's character or with another.
+func (l *literal) startsAtEdge(folds bool) bool {
+	if l.lead.most(folds) != 0 {
+		return false
+	}
+	word, other := false, false
+	for c, in := range l.sets[0] {
+		word, other = word || in && isWord(byte(c)), other || in && !isWord(byte(c))
+	}
+	return word != other
 }
 
 // laterLiteral returns the rarest string of at least two sets in seq behind the
@@ -430,13 +474,11 @@ func chooseLiteral(seq []*item) (best literal, ok bool) {
 func laterLiteral(seq []*item, from int) (best []*byteSet, ok bool) {
 	bestCost := 0.001
 	for i := from; i < len(seq); i++ {
-		if seq[i].set == nil || i > from && seq[i-1].set != nil {
-			continue // not the first of a string
-		}
 		cost, sets := 1.0, []*byteSet(nil)
-		for k := i; k < len(seq) && seq[k].set != nil && len(sets) < literalReach; k++ {
-			cost *= seq[k].frequency
-			sets = append(sets, seq[k].set)
+		// Not over a letter that is longer when case is ignored.
+		for ; i < len(seq) && seq[i].set != nil && seq[i].size.wide == 1 && len(sets) < literalReach; i++ {
+			cost *= seq[i].frequency
+			sets = append(sets, seq[i].set)
 		}
 		if len(sets) > 1 && cost < bestCost {
 			bestCost, best, ok = cost, sets, true
@@ -445,18 +487,36 @@ func laterLiteral(seq []*item, from int) (best []*byteSet, ok bool) {
 	return best, ok
 }
 
-// contains reports whether d has the string of sets somewhere.
-func contains(d []byte, sets []*byteSet) bool {
-	lead, single := sets[0].only()
+// finder looks for a string of sets anywhere.
+type finder struct {
+	sets []*byteSet
+	key  int // which of the sets is looked for first, because it is a single byte; -1: none is
+	lead byte
+}
+
+// newFinder chooses a byte that is no letter if it can, as those are rarer: the
+// "-" of [ \t\n\r]--user.
+func newFinder(sets []*byteSet) finder {
+	f := finder{sets: sets, key: -1}
+	for i, s := range sets {
+		if c, single := s.only(); single && (f.key < 0 || isWord(f.lead) && !isWord(c)) {
+			f.key, f.lead = i, c
+		}
+	}
+	return f
+}
+
+// in reports whether d has the string.
+func (f *finder) in(d []byte) bool {
 next:
-	for i := 0; i+len(sets) <= len(d); i++ {
-		if single {
-			n := bytes.IndexByte(d[i:], lead)
-			if i += n; n < 0 || i+len(sets) > len(d) {
+	for i := 0; i+len(f.sets) <= len(d); i++ {
+		if f.key >= 0 {
+			n := bytes.IndexByte(d[i+f.key:], f.lead)
+			if i += n; n < 0 || i+len(f.sets) > len(d) {
 				return false
 			}
 		}
-		for k, s := range sets {
+		for k, s := range f.sets {
 			if !s[d[i+k]] {
 				continue next
 			}

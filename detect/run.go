@@ -51,7 +51,7 @@ func newClassRun(seqs [][]*item, length size) *classRun {
 }
 
 // windows adds the windows around all runs for matches in d[from:commit].
-func (c *classRun) windows(d []byte, from, commit int, folds bool, st *ruleState) {
+func (c *classRun) windows(d []byte, from, commit int, st *ruleState) {
 	end := min(len(d), commit+c.lead.wide+c.n)
 	for i := from; i+c.n <= end; {
 		last := i + c.n - 1
@@ -71,8 +71,8 @@ func (c *classRun) windows(d []byte, from, commit int, folds bool, st *ruleState
 			last++
 		}
 		st.add(span{
-			max(0, i-c.lead.most(folds)-context),
-			min(len(d), last-c.n-c.lead.min+c.length.most(folds)+context),
+			max(0, i-c.lead.wide-context),
+			min(len(d), last-c.n-c.lead.min+c.length.wide+context),
 		})
 		i = last + 1
 	}

@@ -61,6 +61,9 @@ type scan struct {
 	from, commit int   // in d
 	end          bool  // d ends where the stream ends
 	rules        []ruleState
+	used         []int // rules whose state was touched since the stream began
+	active       []int // rules with something to do in this round
+	starts       []int // see scan.match
 	filter       filterState
 
 	lines     int   // newlines before d[from]
@@ -79,6 +82,10 @@ type ruleState struct {
 	last    int64 // stream offset of the end of the last match
 	windows []span
 	reach   reach
+	hits    []hit
+	touched bool // it is in scan.active
+	asked   bool // in this round, for keywords that are not in ASCII
+	used    bool // it is in scan.used
 }
 
 type tristate int8
@@ -179,13 +186,14 @@ func runeStart(d []byte, i int) int {
 
 // forget readies the scan for the next stream.
 func (sc *scan) forget() {
-	for i := range sc.rules {
-		w := sc.rules[i].windows
-		sc.rules[i] = ruleState{windows: w[:0]}
+	for _, i := range sc.used {
+		st := &sc.rules[i]
+		*st = ruleState{windows: st.windows[:0], hits: st.hits[:0]}
 	}
 	clear(sc.found[:cap(sc.found)])
 	clear(sc.recent[:cap(sc.recent)])
-	*sc = scan{s: sc.s, anyPath: sc.anyPath, buf: sc.buf, rules: sc.rules, found: sc.found[:0], recent: sc.recent[:0], filter: sc.filter}
+	*sc = scan{s: sc.s, anyPath: sc.anyPath, buf: sc.buf, rules: sc.rules, found: sc.found[:0], recent: sc.recent[:0],
+		used: sc.used[:0], active: sc.active[:0], starts: sc.starts[:0], filter: sc.filter}
 }
 
 // pathRules yields the matches of rules that look at the path alone.
@@ -207,22 +215,20 @@ func (sc *scan) round() {
 	sc.cut = -1
 	old := len(sc.found)
 	sc.s.filter.scan(sc)
-	for i := range sc.s.rules {
-		st := &sc.rules[i]
-		if len(st.windows) == 0 {
-			continue
+	for _, i := range sc.active {
+		st, p := &sc.rules[i], &sc.s.rules[i].plan
+		count := 0
+		if !sc.match(i, &count) {
+			sc.windows(i)
 		}
-		count, p := 0, &sc.s.rules[i].plan
 		for _, w := range st.windows {
-			if !sc.filter.folds && !p.worthwhile(sc.d[w.lo:w.hi]) {
-				continue
-			}
-			if !sc.search(i, w, &count) {
+			if p.worthwhile(sc.d[w.lo:w.hi]) && !sc.search(i, w, &count) {
 				break
 			}
 		}
-		st.windows, st.reach = st.windows[:0], reach{}
+		st.windows, st.hits, st.reach, st.touched, st.asked = st.windows[:0], st.hits[:0], reach{}, false, false
 	}
+	sc.active = sc.active[:0]
 	fresh := sc.found[old:]
 	sort.Slice(fresh, func(i, j int) bool {
 		a, b := &fresh[i], &fresh[j]
@@ -233,6 +239,68 @@ func (sc *scan) round() {
 	})
 	sc.locate(old)
 	sc.count()
+}
+
+// match judges what rule i matches by its matcher. It reports false if the rest
+// has to be left to package regexp.
+func (sc *scan) match(i int, count *int) bool {
+	r, st := sc.s.rules[i], &sc.rules[i]
+	p := &r.plan
+	if len(st.hits) == 0 || !p.starts || sc.filter.folds {
+		return false
+	}
+	m := r.matcher()
+	if m == nil {
+		return false
+	}
+	sc.starts = sc.starts[:0]
+	sorted := true
+	for _, h := range st.hits {
+		tail := &p.literals[h.literal].tail
+		for at := int(h.at) - tail.max; at <= int(h.at)-tail.min; at++ {
+			if n := len(sc.starts); n > 0 && sc.starts[n-1] >= at {
+				if sc.starts[n-1] == at {
+					continue
+				}
+				sorted = false
+			}
+			sc.starts = append(sc.starts, at)
+		}
+	}
+	if !sorted {
+		slices.Sort(sc.starts)
+	}
+	run := match{d: sc.d, begin: sc.base == 0, end: sc.end}
+	next := max(sc.from, int(st.last-sc.base))
+	for _, at := range sc.starts {
+		if at < next {
+			continue
+		}
+		run.steps = 0
+		end := run.run(m.tail, at)
+		if end == noMatch {
+			continue
+		}
+		start, ok := p.prefix.start(sc.d, at, next)
+		if end == unsure || !ok {
+			return false
+		}
+		if !sc.judgeOne(i, start, end, count) {
+			return true
+		}
+		next = max(end, start+1)
+	}
+	return true
+}
+
+// state gives the state of rule i, which is made anew for the next stream.
+func (sc *scan) state(i int) *ruleState {
+	st := &sc.rules[i]
+	if !st.used {
+		st.used = true
+		sc.used = append(sc.used, i)
+	}
+	return st
 }
 
 // search judges what rule i matches in a window, and reports whether to go on.
@@ -269,18 +337,25 @@ func (sc *scan) search(i int, w span, count *int) bool {
 // point, and reports whether it got through all of them.
 func (sc *scan) judgeAll(i int, locs [][]int, at int, count *int) bool {
 	for _, loc := range locs {
-		start, end := at+loc[0], at+loc[1]
-		if start >= sc.commit && !(sc.end && start == len(sc.d)) {
+		if !sc.judgeOne(i, at+loc[0], at+loc[1], count) {
 			return false
 		}
-		sc.rules[i].last = sc.base + int64(end)
-		if sc.judge(i, start, end) {
-			if *count++; *count > sc.s.maxMatches {
-				if at := sc.base + int64(start); sc.cut < 0 || at < sc.cut {
-					sc.cut = at
-				}
-				return false
+	}
+	return true
+}
+
+// judgeOne is judgeAll for one match, d[start:end].
+func (sc *scan) judgeOne(i, start, end int, count *int) bool {
+	if start >= sc.commit && !(sc.end && start == len(sc.d)) {
+		return false
+	}
+	sc.rules[i].last = sc.base + int64(end)
+	if sc.judge(i, start, end) {
+		if *count++; *count > sc.s.maxMatches {
+			if at := sc.base + int64(start); sc.cut < 0 || at < sc.cut {
+				sc.cut = at
 			}
+			return false
 		}
 	}
 	return true
@@ -337,10 +412,11 @@ func (sc *scan) keywordSeen(i int, match []byte) bool {
 	if st.keyword || r.hasKeyword(match) {
 		return true
 	}
-	// The prefilter looks for keywords as ASCII. With characters around that
-	// only become ASCII in lower case, the text itself has to be asked.
-	if sc.filter.folds && r.hasKeyword(sc.d[sc.from:]) {
-		st.keyword = true
+	// The prefilter looks for keywords as ASCII, or with K for Kelvin. Of other
+	// characters that become ASCII in lower case the text itself has to be asked.
+	if !st.asked {
+		st.asked = true
+		st.keyword = r.hasKeyword(sc.d[sc.from:])
 	}
 	return st.keyword
 }

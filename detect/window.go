@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"regexp/syntax"
 	"slices"
 )
@@ -37,14 +38,81 @@ type plan struct {
 
 	// A match of unbounded length that starts with a common word ("curl") has
 	// one of these behind it; a window without them is not worth a look.
-	later [][]*byteSet
+	later []finder
 
 	edge   bool    // a match starts at a word's edge
 	assign *assign // nil: not of that form
+	prefix *prefix // nil: there is none
+	starts bool    // the literals tell where a match starts, or where it goes on behind its prefix
 }
+
+// prefix is the lazy repeat of a class that many patterns begin with, as in
+// [\w.-]{0,50}?(?:key|token). Where what follows it matches is where a match
+// has its first such place, and it starts as far before that as the class and
+// the bound allow: an earlier start would reach the same place.
+type prefix struct {
+	set   byteSet
+	folds bool // the set has characters that are ASCII only when case is ignored
+	max   int
+	parts int
+}
+
+// newPrefix returns the prefix of a pattern of these parts, or nil.
+func newPrefix(parts []*syntax.Regexp) *prefix {
+	p := new(prefix)
+	for _, re := range parts {
+		if re.Op != syntax.OpRepeat || re.Min > 0 || re.Max < 0 || re.Flags&syntax.NonGreedy == 0 {
+			break
+		}
+		set := newCharSet(re.Sub[0])
+		if set == nil {
+			break
+		}
+		var bytes byteSet
+		for c, in := range set {
+			if in == isUnsure {
+				return nil
+			}
+			bytes[c] = in == isIn
+			p.folds = p.folds || in == isFold
+		}
+		if p.parts > 0 && bytes != p.set {
+			break
+		}
+		p.set, p.max, p.parts = bytes, p.max+re.Max, p.parts+1
+	}
+	if p.parts == 0 {
+		return nil
+	}
+	return p
+}
+
+// start returns where a match starts that goes on behind the prefix at d[at:],
+// and is no earlier than first. It reports false if it can't tell.
+func (p *prefix) start(d []byte, at, first int) (int, bool) {
+	if p == nil {
+		return at, true
+	}
+	i := at
+	for first = max(first, at-p.max); i > first && p.set[d[i-1]]; {
+		i--
+	}
+	if i > first && p.folds && d[i-1] >= 0x80 {
+		for _, f := range foldsInPatterns {
+			if bytes.HasSuffix(d[:i], []byte(f.char)) {
+				return 0, false
+			}
+		}
+	}
+	return i, true
+}
+
+// maxStarts is for how many places a literal may say that a match starts there.
+const maxStarts = 8
 
 func makePlan(tree *syntax.Regexp, keywords []string) plan {
 	p := plan{length: measure(tree, nil)}
+	var ends []int
 	if p.length.max >= infinite {
 		p.free = new(byteSet)
 		p.free.collect(tree, true)
@@ -52,39 +120,66 @@ func makePlan(tree *syntax.Regexp, keywords []string) plan {
 	}
 	parts := flatten(tree, nil)
 	p.edge = len(parts) > 0 && parts[0].Op == syntax.OpWordBoundary
+	p.prefix = newPrefix(parts)
 	if a, n := newAssign(parts); a != nil {
 		// Only literals before the operator, as the check starts from them.
 		p.assign = a
 		parts = parts[:n]
+	}
+	var lead size
+	if p.prefix != nil {
+		for _, re := range parts[:p.prefix.parts] {
+			lead = lead.plus(measure(re, nil))
+		}
+		parts = parts[p.prefix.parts:]
 	}
 	seqs := sequences(&syntax.Regexp{Op: syntax.OpConcat, Sub: parts})
 	p.gated = len(keywords) > 0 && !allHoldKeyword(seqs, keywords)
 	if p.gated && p.assign != nil {
 		p.gated = !allHoldKeyword(sequences(tree), keywords)
 	}
+	p.starts = true
 	for _, seq := range seqs {
-		l, ok := chooseLiteral(seq)
+		l, end, ok := chooseLiteral(seq)
 		if !ok {
-			p.literals, p.assign = nil, nil
-			p.run = newClassRun(seqs, p.length)
+			p.literals, p.assign, p.starts = nil, nil, false
+			p.run = newClassRun(sequences(tree), p.length)
 			return p
 		}
+		l.tail = l.lead
+		l.lead, l.length = l.lead.plus(lead), l.length.plus(lead)
+		if l.tail.max-l.tail.min >= maxStarts {
+			p.starts = false
+		}
 		p.literals = append(p.literals, l)
+		ends = append(ends, end)
 	}
 	if p.free != nil && p.assign == nil {
 		for i, seq := range seqs {
-			sets, ok := laterLiteral(seq, p.literals[i].end)
+			sets, ok := laterLiteral(seq, ends[i])
 			if !ok {
 				p.later = nil
 				break
 			}
-			p.later = append(p.later, sets)
+			p.later = append(p.later, newFinder(sets))
 		}
+		p.starts = p.starts && p.later == nil
 	}
 	return p
 }
 
-// flatten appends the parts of nested concatenations.
+// concatenated appends the parts of nested concatenations.
+func concatenated(re *syntax.Regexp, parts []*syntax.Regexp) []*syntax.Regexp {
+	if re.Op != syntax.OpConcat {
+		return append(parts, re)
+	}
+	for _, s := range re.Sub {
+		parts = concatenated(s, parts)
+	}
+	return parts
+}
+
+// flatten is concatenated that looks into a group at the pattern's start, too.
 func flatten(re *syntax.Regexp, parts []*syntax.Regexp) []*syntax.Regexp {
 	if re.Op == syntax.OpConcat {
 		for _, s := range re.Sub {
@@ -190,27 +285,45 @@ func (b *byteSet) within(c *byteSet) bool {
 	return true
 }
 
-// bounds returns a span that holds every match in d that has its literal at
-// d[at:] and starts at first or later. It reports false if there can be none.
-func (a *assign) bounds(d []byte, at, first, maxMatch int) (w span, ok bool) {
+// operator returns where the operator is behind a literal at d[at:], or -1.
+func (a *assign) operator(d []byte, at int) int {
 	op, end := at, min(len(d), at+a.opReach+1)
 	for op < end && a.gap[d[op]] {
 		op++
 	}
 	if op == end || !a.op[d[op]] {
-		return w, false
+		return -1
+	}
+	return op
+}
+
+// possible reports whether a match may have its literal at d[at:].
+func (a *assign) possible(d []byte, at int) bool {
+	op := a.operator(d, at)
+	if op < 0 {
+		return false
 	}
 	run := 0
-	end = min(len(d), op+a.fillSize+a.minValue)
+	end := min(len(d), op+a.fillSize+a.minValue)
 	for i := op + 1; run < a.minValue; i++ {
 		if i >= end {
-			return w, false
+			return false
 		}
 		if a.value[d[i]] {
 			run++
 		} else if run = 0; !a.filler[d[i]] {
-			return w, false
+			return false
 		}
+	}
+	return true
+}
+
+// bounds returns a span that holds every match in d that has its literal at
+// d[at:] and starts at first or later. It reports false if there can be none.
+func (a *assign) bounds(d []byte, at, first, maxMatch int) (w span, ok bool) {
+	op := a.operator(d, at)
+	if op < 0 {
+		return w, false
 	}
 	// All between the start and the operator is in gap, and all of the value
 	// behind its last possible start is in value.
@@ -219,7 +332,7 @@ func (a *assign) bounds(d []byte, at, first, maxMatch int) (w span, ok bool) {
 		w.lo--
 	}
 	w.hi = min(len(d), op+a.fillSize)
-	for end = min(len(d), w.hi+min(a.maxValue, maxMatch)); w.hi < end && a.value[d[w.hi]]; {
+	for end := min(len(d), w.hi+min(a.maxValue, maxMatch)); w.hi < end && a.value[d[w.hi]]; {
 		w.hi++
 	}
 	w.hi += a.rest
@@ -256,51 +369,82 @@ func (r *reach) extend(d []byte, start int, free *byteSet, bound, maxMatch int) 
 	return r.hi
 }
 
-// hit opens a window for rule i around a literal whose gram is at d[at:].
-func (sc *scan) hit(i int, l *literal, at int) {
-	r, st, folds := sc.s.rules[i], &sc.rules[i], sc.filter.folds
-	p := &r.plan
-	first, last := at-l.lead.most(folds), at-l.lead.min // where a match may start
-	if last < sc.from || first >= sc.commit {
+// hit is a place in the text where a literal of a rule's plan is.
+type hit struct {
+	at      int32
+	literal uint8
+}
+
+// hit notes for rule i that its plan's literal k is at d[at:], if that can be
+// part of a match.
+func (sc *scan) hit(i, k, at int) {
+	p := &sc.s.rules[i].plan
+	l := &p.literals[k]
+	if at-l.lead.min < sc.from || at-l.lead.wide >= sc.commit {
+		return // where a match may start
+	}
+	if p.assign != nil && !p.assign.possible(sc.d, at) || !sc.looksAt(i) {
 		return
 	}
+	sc.touch(i)
+	st := &sc.rules[i]
+	st.hits = append(st.hits, hit{int32(at), uint8(k)})
+}
+
+// touch notes that rule i has something to do in this round.
+func (sc *scan) touch(i int) {
+	if st := &sc.rules[i]; !st.touched {
+		st.touched = true
+		sc.active = append(sc.active, i)
+	}
+}
+
+// windows turns the hits of rule i into windows.
+func (sc *scan) windows(i int) {
+	st, p := &sc.rules[i], &sc.s.rules[i].plan
+	for _, h := range st.hits {
+		l := &p.literals[h.literal]
+		unbounded := l.length.wide >= infinite
+		w, ok := sc.window(p, l, int(h.at), unbounded, &st.reach)
+		if !ok {
+			continue
+		}
+		if !unbounded && hasFolds(sc.d[w.lo:w.hi]) {
+			// With such characters in it, a match can be longer.
+			w, _ = sc.window(p, l, int(h.at), true, &st.reach)
+		}
+		st.add(w)
+	}
+	if sc.filter.folds {
+		st.sort()
+	}
+}
+
+// window returns the window around a literal at d[at:]. It reports false if
+// there can't be a match.
+func (sc *scan) window(p *plan, l *literal, at int, folds bool, r *reach) (w span, ok bool) {
+	first, last := at-l.lead.most(folds), at-l.lead.min // where a match may start
 	before := context
-	if p.edge && l.edge(folds) && first > 0 {
+	if edge := !folds && l.edge || folds && l.foldedEdge; p.edge && edge && first > 0 {
 		if isWord(sc.d[first-1]) == isWord(sc.d[first]) {
-			return
+			return w, false
 		}
 		// What was passed over here would be at an edge if a window started
 		// there, so the window must start where no match can.
 		before = 1
 	}
-	if !sc.looksAt(i) {
-		return
-	}
-	w := span{lo: max(0, first)}
+	w.lo = max(0, first)
+	maxMatch := sc.s.limits.maxMatch
 	if p.assign != nil {
-		var ok bool
-		if w, ok = p.assign.bounds(sc.d, at, w.lo, sc.s.limits.maxMatch); !ok {
-			return
+		if w, ok = p.assign.bounds(sc.d, at, w.lo, maxMatch); !ok {
+			return w, false
 		}
 	} else if n := l.length.most(folds); n < infinite {
 		w.hi = last + n
 	} else {
-		w.hi = st.reach.extend(sc.d, max(0, last), p.free, p.bound.most(folds), sc.s.limits.maxMatch)
+		w.hi = r.extend(sc.d, max(0, last), p.free, p.bound.wide, maxMatch)
 	}
-	st.add(span{max(0, w.lo-before), min(len(sc.d), w.hi+context)})
-}
-
-// edge reports whether the literal says where a match starts, and whether it
-// starts with a word's character or with another.
-func (l *literal) edge(folds bool) bool {
-	if l.lead.min != l.lead.most(folds) || l.lead.min > l.gram {
-		return false
-	}
-	word, other := false, false
-	for c, in := range l.sets[l.gram-l.lead.min] {
-		word, other = word || in && isWord(byte(c)), other || in && !isWord(byte(c))
-	}
-	return word != other
+	return span{max(0, w.lo-before), min(len(sc.d), w.hi+context)}, true
 }
 
 // add merges w into the windows, which are sorted and do not touch.
@@ -316,7 +460,7 @@ func (st *ruleState) add(w span) {
 // worthwhile reports whether d, a window, has what a match must have behind its
 // literal.
 func (p *plan) worthwhile(d []byte) bool {
-	return p.later == nil || slices.ContainsFunc(p.later, func(sets []*byteSet) bool { return contains(d, sets) })
+	return p.later == nil || slices.ContainsFunc(p.later, func(f finder) bool { return f.in(d) })
 }
 
 // sort puts windows in order that were added out of order.
@@ -331,7 +475,7 @@ func (st *ruleState) sort() {
 
 // looksAt reports whether rule i looks at files of this path.
 func (sc *scan) looksAt(i int) bool {
-	st := &sc.rules[i]
+	st := sc.state(i)
 	if st.applies == unknown {
 		st.applies = no
 		if sc.s.rules[i].applies(sc.path, sc.anyPath) {
