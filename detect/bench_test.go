@@ -54,7 +54,7 @@ func BenchmarkPrefilter(b *testing.B) {
 		b.Run(kind, func(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			for b.Loop() {
-				s.filter.find(text, 0, len(text), func([]uint32) {})
+				s.filter.find(text, 0, len(text), func(*places) {})
 			}
 		})
 	}

@@ -26,7 +26,7 @@ type rule struct {
 	allowlists []*allowlist
 	tree       *syntax.Regexp // nil: about the path alone
 	matcher    func() *matcher
-	plan       plan           // made of it by Scanner.prepare
+	plan       plan // made of it by Scanner.prepare
 }
 
 func newRule(r *rules.Rule) (*rule, error) {

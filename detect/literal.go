@@ -212,8 +212,9 @@ func (b *byteSet) collect(re *syntax.Regexp, free bool) {
 // item is one step through a pattern: a character of an ASCII set or, where
 // set is nil, a gap of some size.
 type item struct {
-	set  *byteSet
-	size size
+	set   *byteSet
+	class *byteSet // of a gap: the ASCII bytes that it is made of; nil: not known
+	size  size
 
 	frequency float64 // of the set's bytes in text
 	folded    int     // how many bytes the set has when case is ignored
@@ -353,7 +354,11 @@ func repeated(sub *syntax.Regexp, lo, hi int, gap [][]*item) [][]*item {
 		seq = append(seq, seqs[0]...)
 	}
 	if rest := measure(sub, nil).times(lo-head-tail, hi); rest.max > 0 {
-		seq = append(seq, &item{size: rest})
+		gap := &item{size: rest}
+		if len(seqs[0]) == 1 {
+			gap.class = seqs[0][0].set
+		}
+		seq = append(seq, gap)
 	}
 	for range tail {
 		seq = append(seq, seqs[0]...)
@@ -365,6 +370,15 @@ func repeated(sub *syntax.Regexp, lo, hi int, gap [][]*item) [][]*item {
 type literal struct {
 	sets  []*byteSet
 	grams [2]int // see gramPair
+
+	word   int  // not 0: it is looked for in words, has so many bytes in one,
+	wordAt int  // from this offset on,
+	folds  bool // and the text may have a character that breaks the word, when case is ignored
+
+	// Not nil: it is at no bounded distance from the match's start, but all in
+	// between is of this set, and starts with these.
+	back  *byteSet
+	start []*byteSet
 
 	lead   size // from the match's start to the literal's
 	tail   size // the same without the plan's prefix
@@ -378,6 +392,7 @@ const (
 	anyFolded    = 128   // len(foldedBytes(nil))
 	literalReach = 24    // no literal is longer
 	maxGrams     = 6000  // that one literal may stand for
+	fewGrams     = 700   // more than that only if there is no other way
 	maxHits      = 0.005 // of a gram a byte, in a rough estimate
 )
 
@@ -386,8 +401,7 @@ const (
 // odd offset from the literal's start. They may reach over its ends, by bytes
 // that can be anything. cost is a rough estimate of how often they will be seen
 // a byte of text, by themselves or by another text of the same hash.
-func gramPair(seq []*item) (offsets [2]int, cost float64, ok bool) {
-	total := 0
+func gramPair(seq []*item) (offsets [2]int, total int, cost float64) {
 	for parity := range offsets {
 		best := math.Inf(1)
 		var grams int
@@ -408,7 +422,7 @@ func gramPair(seq []*item) (offsets [2]int, cost float64, ok bool) {
 		cost += best / 2
 		total += grams
 	}
-	return offsets, cost, total > 0 && total <= maxGrams && cost <= maxHits+maxGrams/2.0/tableSize
+	return offsets, total, cost
 }
 
 // chooseLiteral returns the string of seq that is likely to be rarest.
@@ -417,7 +431,7 @@ func chooseLiteral(seq []*item) (best literal, end int, ok bool) {
 	for _, it := range seq {
 		length = length.plus(it.size)
 	}
-	bestCost := math.Inf(1)
+	bestCost, total := math.Inf(1), 0
 	for lo := 0; lo < len(seq); lo++ {
 		if lo > 0 {
 			lead = lead.plus(seq[lo-1].size)
@@ -432,8 +446,8 @@ func chooseLiteral(seq []*item) (best literal, end int, ok bool) {
 		if hi-lo < 3 {
 			continue
 		}
-		grams, cost, fits := gramPair(seq[lo:hi])
-		if !fits {
+		grams, n, cost := gramPair(seq[lo:hi])
+		if n > maxGrams || cost > maxHits+maxGrams/2.0/tableSize {
 			continue
 		}
 		// What costs is each hit of a gram, and far more each one of the
@@ -444,16 +458,72 @@ func chooseLiteral(seq []*item) (best literal, end int, ok bool) {
 		}
 		if cost += 50 * whole; cost < bestCost {
 			bestCost, end, ok = cost, hi, true
-			best = literal{grams: grams, lead: lead, length: length}
+			best, total = literal{grams: grams, lead: lead, length: length}, n
 			for _, it := range seq[lo:hi] {
 				best.sets = append(best.sets, it.set)
 			}
+		}
+	}
+	// Many grams slow down everything, even if they are never seen.
+	if !ok || total > fewGrams {
+		if w, e, found := chooseWord(seq); found {
+			best, end, ok = w, e, true
+		} else if w, e, found := chooseBack(seq); found {
+			best, end, ok = w, e, true
 		}
 	}
 	if ok {
 		best.edge, best.foldedEdge = best.startsAtEdge(false), best.startsAtEdge(true)
 	}
 	return best, end, ok
+}
+
+// backReach is how far before a literal with a back set a match may start.
+const backReach = 16 << 10
+
+// chooseBack returns a literal behind an unbounded repeat of a class.
+func chooseBack(seq []*item) (best literal, end int, ok bool) {
+	var length size
+	for _, it := range seq {
+		length = length.plus(it.size)
+	}
+	back := new(byteSet)
+	unbounded := false
+	for i, it := range seq {
+		if unbounded && it.set != nil && !it.set.within(back) {
+			hi := i
+			for hi < len(seq) && seq[hi].set != nil && hi-i < literalReach/2 {
+				hi++
+			}
+			if hi-i < 3 || seq[0].set == nil {
+				return best, 0, false
+			}
+			grams, total, cost := gramPair(seq[i:hi])
+			if total > fewGrams || cost > maxHits {
+				return best, 0, false
+			}
+			best = literal{grams: grams, back: back, length: length}
+			for _, it := range seq[i:hi] {
+				best.sets = append(best.sets, it.set)
+			}
+			for k := 0; k < len(seq) && seq[k].set != nil && k < literalReach/2; k++ {
+				best.start = append(best.start, seq[k].set)
+			}
+			return best, hi, true
+		}
+		set := it.set
+		if set == nil {
+			set = it.class
+		}
+		if set == nil || it.size.wide != it.size.max {
+			return best, 0, false
+		}
+		unbounded = unbounded || it.size.wide >= infinite
+		for c, in := range set {
+			back[c] = back[c] || in
+		}
+	}
+	return best, 0, false
 }
 
 // startsAtEdge reports whether the literal says where a match starts, and
@@ -463,7 +533,11 @@ func (l *literal) startsAtEdge(folds bool) bool {
 		return false
 	}
 	word, other := false, false
-	for c, in := range l.sets[0] {
+	sets := l.sets
+	if l.back != nil {
+		sets = l.start
+	}
+	for c, in := range sets[0] {
 		word, other = word || in && isWord(byte(c)), other || in && !isWord(byte(c))
 	}
 	return word != other

@@ -28,6 +28,7 @@ type prefilter struct {
 	literals []target
 	always   []int // rules that run over everything
 	keywords []int // rules whose keywords the table can't hold
+	words    []wordLiteral
 }
 
 const (
@@ -73,7 +74,7 @@ func newPrefilter(rs []*rule) *prefilter {
 		}
 		p := &r.plan
 		for k := range p.literals {
-			t := b.target(&p.literals[k])
+			t := b.target(&p.literals[k], p.edge)
 			t.uses = append(t.uses, use{i, k})
 		}
 		if p.literals == nil && len(r.Keywords) == 0 {
@@ -88,7 +89,7 @@ func newPrefilter(rs []*rule) *prefilter {
 				f.keywords = append(f.keywords, i)
 				break
 			}
-			t := b.target(l)
+			t := b.target(l, false)
 			t.gate = append(t.gate, i)
 		}
 	}
@@ -116,9 +117,8 @@ func keywordLiteral(k string) (*literal, bool) {
 	if len(seq) < 3 {
 		return nil, false
 	}
-	var ok bool
-	l.grams, _, ok = gramPair(seq[:min(len(seq), literalReach/2)])
-	return l, ok
+	l.grams, _, _ = gramPair(seq[:min(len(seq), literalReach/2)])
+	return l, true
 }
 
 type filterBuilder struct {
@@ -128,8 +128,11 @@ type filterBuilder struct {
 }
 
 // target returns the one target for literals that look the same.
-func (b *filterBuilder) target(l *literal) *target {
-	var key []byte
+func (b *filterBuilder) target(l *literal, edge bool) *target {
+	key := []byte{byte(l.word)}
+	if l.word > 0 && edge {
+		key = append(key, 1)
+	}
 	for _, s := range l.sets {
 		for i := 0; i < 256; i += 8 {
 			var v byte
@@ -146,6 +149,10 @@ func (b *filterBuilder) target(l *literal) *target {
 		i = len(b.f.literals)
 		b.known[string(key)] = i
 		b.f.literals = append(b.f.literals, target{sets: l.sets, grams: l.grams})
+		if l.word > 0 {
+			b.f.words = append(b.f.words, newWordLiteral(i, l, edge))
+			return &b.f.literals[i]
+		}
 		for parity, offset := range l.grams {
 			b.addGrams(uint16(2*i+parity), l.sets, offset)
 		}
@@ -220,11 +227,13 @@ func (f *prefilter) scan(sc *scan) {
 	if !sc.end {
 		end = min(end, sc.commit+sc.s.limits.lead+literalReach)
 	}
+	sc.wordEnd, sc.high = sc.from, false
 	// Where a match starts, and so where its literal is, is never before from.
 	sc.filter.folds = f.find(sc.d, sc.from, end, sc.verify)
 	if sc.filter.folds {
 		f.findFolded(sc, end, foldsInPatterns, sc.hits)
 		f.findFolded(sc, end, foldsInKeywords, sc.open)
+		f.brokenWords(sc, end)
 	}
 	for _, i := range f.keywords {
 		st := sc.state(i)
@@ -238,15 +247,55 @@ func (f *prefilter) scan(sc *scan) {
 		}
 		if r.plan.run != nil {
 			r.plan.run.windows(sc.d, sc.from, sc.commit, st)
+			sc.touch(i)
 		} else {
-			w := span{max(0, sc.from-context), len(sc.d)}
-			if n := r.plan.length.wide; n < infinite {
-				w.hi = min(w.hi, sc.commit+n+context)
-			}
-			st.add(w)
+			sc.everywhere(i)
 		}
-		sc.touch(i)
 	}
+}
+
+// brokenWords opens windows around the folding characters for the literals that
+// are looked for in words: a folding character ends a word.
+func (f *prefilter) brokenWords(sc *scan, end int) {
+	for _, w := range f.words {
+		for _, u := range f.literals[w.literal].uses {
+			p := &sc.s.rules[u.rule].plan
+			l := &p.literals[u.literal]
+			if !l.folds || !sc.looksAt(u.rule) {
+				continue
+			}
+			st := &sc.rules[u.rule]
+			before := l.lead.wide + utf8.UTFMax*(w.offset+w.size) // from a match's start to such a character
+			for i := sc.from; i < end; i++ {
+				k := nextFold(sc.d[i:end])
+				if k < 0 {
+					break
+				}
+				i += k
+				win := span{lo: max(0, i-before-context)}
+				if l.length.wide < infinite {
+					win.hi = i + l.length.wide
+				} else {
+					win.hi = st.reach.extend(sc.d, i, p.free, p.bound.wide, sc.s.limits.maxMatch)
+				}
+				win.hi = min(len(sc.d), win.hi+context)
+				st.windows = append(st.windows, win)
+				sc.touch(u.rule)
+			}
+			st.reach = reach{}
+			st.sort() // those of its other literals are among them
+		}
+	}
+}
+
+// everywhere has rule i's pattern run over the whole round.
+func (sc *scan) everywhere(i int) {
+	w := span{max(0, sc.from-context), len(sc.d)}
+	if n := sc.s.rules[i].plan.length.wide; n < infinite {
+		w.hi = min(w.hi, sc.commit+n+context)
+	}
+	sc.rules[i].add(w)
+	sc.touch(i)
 }
 
 const (
@@ -255,19 +304,21 @@ const (
 	findBlock = 8 << 10 // bytes after which what was found is looked into, while they are in the cache
 )
 
-// places are where grams may be.
-type places [512]uint32
+// places are where there may be something in a block.
+type places struct {
+	grams, words   [512]uint32
+	nGrams, nWords int
+	high           bool // there are bytes that are not ASCII
+}
 
-// find calls hit for the places in d[from:to] where a gram of a literal may be.
-// It reports whether there are folding characters among them.
-func (f *prefilter) find(d []byte, from, to int, hit func([]uint32)) (folds bool) {
-	var found places
+// find calls hit for the places in d[from:to], block by block. It reports
+// whether there are folding characters in it.
+func (f *prefilter) find(d []byte, from, to int, hit func(*places)) (folds bool) {
+	var p places
 	for from+findReads <= to {
-		n, next, high := f.look(d, from, min(to, from+findBlock+findReads), &found)
-		if n > 0 {
-			hit(found[:n])
-		}
-		if high && !folds {
+		next := f.look(d, from, min(to, from+findBlock+findReads), &p)
+		hit(&p)
+		if p.high && !folds {
 			folds = hasFolds(d[from:min(to, next+utf8.UTFMax)])
 		}
 		from = next
@@ -275,31 +326,41 @@ func (f *prefilter) find(d []byte, from, to int, hit func([]uint32)) (folds bool
 	// The last literal may be shorter than what is read in a turn: look at
 	// zeros behind it, as any byte.
 	var last [findStep + findReads]byte
-	copy(last[:], d[from:to])
-	n, _, high := f.look(last[:], 0, len(last), &found)
+	n := copy(last[:], d[from:to])
+	f.look(last[:], 0, len(last), &p)
+	p.nGrams = shift(p.grams[:p.nGrams], from, n)
+	p.nWords = shift(p.words[:p.nWords], from, n)
+	hit(&p)
+	return folds || p.high && hasFolds(d[from:to])
+}
+
+// shift adds from to the places before n, and returns how many there are.
+func shift(places []uint32, from, n int) int {
 	k := 0
-	for _, at := range found[:n] {
-		if from+int(at) < to {
-			found[k] = uint32(from) + at
+	for _, at := range places {
+		if int(at) < n {
+			places[k] = uint32(from) + at
 			k++
 		}
 	}
-	if k > 0 {
-		hit(found[:k])
-	}
-	return folds || high && hasFolds(d[from:to])
+	return k
 }
 
-// look notes where in d[from:to] grams may be, and how far it got.
-func (f *prefilter) look(d []byte, from, to int, found *places) (n, next int, high bool) {
+// look notes the places in d[from:to], and returns how far it got.
+func (f *prefilter) look(d []byte, from, to int, out *places) (next int) {
 	var all uint64
-	for from+findReads <= to && n <= len(found)-8 {
+	grams, words := 0, 0
+	for from+findReads <= to && grams <= len(out.grams)-8 && words < len(out.words) {
 		p := d[from : from+findReads]
 		x0 := binary.LittleEndian.Uint64(p)
 		x1 := binary.LittleEndian.Uint64(p[6:])
 		x2 := binary.LittleEndian.Uint64(p[8:])
 		x3 := binary.LittleEndian.Uint64(p[14:])
 		all |= x0 | x2
+		if inWord(x0) {
+			out.words[words] = uint32(from)
+			words++
+		}
 		x0, x1, x2, x3 = x0|fold8, x1|fold8, x2|fold8, x3|fold8
 		b0 := f.table[gramHash(uint32(x0))]
 		b1 := f.table[gramHash(uint32(x0>>16))]
@@ -312,13 +373,14 @@ func (f *prefilter) look(d []byte, from, to int, found *places) (n, next int, hi
 		if b0|b1|b2|b3|b4|b5|b6|b7 != 0 {
 			m := uint(b0) | uint(b1)<<1 | uint(b2)<<2 | uint(b3)<<3 | uint(b4)<<4 | uint(b5)<<5 | uint(b6)<<6 | uint(b7)<<7
 			for ; m != 0; m &= m - 1 {
-				found[n&(len(found)-1)] = uint32(from + 2*bits.TrailingZeros(m))
-				n++
+				out.grams[grams&(len(out.grams)-1)] = uint32(from + 2*bits.TrailingZeros(m))
+				grams++
 			}
 		}
 		from += findStep
 	}
-	return n, from, all&0x8080808080808080 != 0
+	out.nGrams, out.nWords, out.high = grams, words, all&0x8080808080808080 != 0
+	return from
 }
 
 // fold8At gives eight bytes of d, as many as there are, with bit 0x20 set.
@@ -333,9 +395,11 @@ func fold8At(d []byte, at int) uint64 {
 
 // verify compares the literals of the places' grams with the text, and tells
 // their rules.
-func (sc *scan) verify(places []uint32) {
+func (sc *scan) verify(p *places) {
+	sc.high = sc.high || p.high
+	sc.words(p.words[:p.nWords])
 	f := sc.s.filter
-	for _, at := range places {
+	for _, at := range p.grams[:p.nGrams] {
 		x := fold8At(sc.d, int(at))
 		for i := range f.lists[f.list[gramHash(uint32(x))]] {
 			g := &f.lists[f.list[gramHash(uint32(x))]][i]
@@ -373,7 +437,11 @@ func (sc *scan) open(t *target, _ int) {
 
 func (sc *scan) hits(t *target, at int) {
 	for _, u := range t.uses {
-		sc.hit(u.rule, u.literal, at)
+		if sc.s.rules[u.rule].plan.literals[u.literal].back != nil {
+			sc.backHits(u.rule, u.literal, at)
+		} else {
+			sc.hit(u.rule, u.literal, at)
+		}
 	}
 }
 
@@ -393,7 +461,11 @@ var (
 // hasFolds reports whether the text has a character that a pattern takes for
 // ASCII. It looks for their last bytes, which are rarer than their first ones
 // in machine code.
-func hasFolds(d []byte) bool {
+func hasFolds(d []byte) bool { return nextFold(d) >= 0 }
+
+// nextFold returns where the first of those characters is, or -1.
+func nextFold(d []byte) int {
+	first := -1
 	for _, f := range foldsInPatterns {
 		last := len(f.char) - 1
 		for i := last; i < len(d); i++ {
@@ -402,11 +474,13 @@ func hasFolds(d []byte) bool {
 				break
 			}
 			if i += k; string(d[i-last:i+1]) == f.char {
-				return true
+				first = i - last
+				d = d[:first] // of interest is only what comes before
+				break
 			}
 		}
 	}
-	return false
+	return first
 }
 
 // findFolded finds the literals that have a folding character in them: around
@@ -439,8 +513,8 @@ func (f *prefilter) findFolded(sc *scan, end int, folds [2]fold, found func(t *t
 			}
 			k += step
 		}
-		f.find(plain[:n], 0, n, func(places []uint32) {
-			for _, at := range places {
+		f.find(plain[:n], 0, n, func(p *places) {
+			for _, at := range p.grams[:p.nGrams] {
 				for _, g := range f.lists[f.list[gramHash(uint32(fold8At(plain[:n], int(at))))]] {
 					// Without the character in it, the literal was found before.
 					t, start := &f.literals[g.literal], int(at)-int(g.offset)

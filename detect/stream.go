@@ -64,6 +64,8 @@ type scan struct {
 	used         []int // rules whose state was touched since the stream began
 	active       []int // rules with something to do in this round
 	starts       []int // see scan.match
+	wordEnd      int   // of the last long word, in d
+	high         bool  // this round has bytes that are not ASCII
 	filter       filterState
 
 	lines     int   // newlines before d[from]
@@ -218,7 +220,9 @@ func (sc *scan) round() {
 	for _, i := range sc.active {
 		st, p := &sc.rules[i], &sc.s.rules[i].plan
 		count := 0
-		if !sc.match(i, &count) {
+		if !sc.gateOpen(i) {
+			st.windows = st.windows[:0]
+		} else if !sc.match(i, &count) {
 			sc.windows(i)
 		}
 		for _, w := range st.windows {
@@ -246,7 +250,7 @@ func (sc *scan) round() {
 func (sc *scan) match(i int, count *int) bool {
 	r, st := sc.s.rules[i], &sc.rules[i]
 	p := &r.plan
-	if len(st.hits) == 0 || !p.starts || sc.filter.folds {
+	if len(st.hits) == 0 || !p.starts || len(st.windows) > 0 {
 		return false
 	}
 	m := r.matcher()
@@ -257,6 +261,9 @@ func (sc *scan) match(i int, count *int) bool {
 	sorted := true
 	for _, h := range st.hits {
 		tail := &p.literals[h.literal].tail
+		if sc.filter.folds && tail.wide > tail.max && hasFolds(sc.d[max(0, int(h.at)-tail.wide):h.at]) {
+			return false // what is before the literal may be longer
+		}
 		for at := int(h.at) - tail.max; at <= int(h.at)-tail.min; at++ {
 			if n := len(sc.starts); n > 0 && sc.starts[n-1] >= at {
 				if sc.starts[n-1] == at {
@@ -404,6 +411,13 @@ func (sc *scan) judge(i, start, end int) bool {
 		secret: sec.value(),
 	})
 	return true
+}
+
+// gateOpen reports whether a match of rule i could count in this round. The
+// prefilter has seen to keywords in ASCII.
+func (sc *scan) gateOpen(i int) bool {
+	st := &sc.rules[i]
+	return !sc.s.rules[i].plan.gated || st.keyword || sc.high && bytes.Contains(sc.d[sc.from:], []byte("\u0130"))
 }
 
 // keywordSeen reports whether rule i's keyword gate is open for a match.

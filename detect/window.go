@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp/syntax"
 	"slices"
+	"unicode/utf8"
 )
 
 // A rule's pattern need not run over the whole text. If every match contains a
@@ -198,6 +199,9 @@ func flatten(re *syntax.Regexp, parts []*syntax.Regexp) []*syntax.Regexp {
 func (p *plan) reach() (lead, length int) {
 	for _, l := range p.literals {
 		lead = max(lead, l.lead.wide)
+		if l.back != nil {
+			lead = max(lead, backReach)
+		}
 	}
 	if p.run != nil {
 		lead = max(lead, p.run.lead.wide+p.run.n)
@@ -383,12 +387,39 @@ func (sc *scan) hit(i, k, at int) {
 	if at-l.lead.min < sc.from || at-l.lead.wide >= sc.commit {
 		return // where a match may start
 	}
+	if c := sc.d[at]; p.edge && l.edge && at > 0 && c < utf8.RuneSelf && isWord(sc.d[at-1]) == isWord(c) {
+		return
+	}
 	if p.assign != nil && !p.assign.possible(sc.d, at) || !sc.looksAt(i) {
 		return
 	}
 	sc.touch(i)
 	st := &sc.rules[i]
 	st.hits = append(st.hits, hit{int32(at), uint8(k)})
+}
+
+// backHits notes where matches may start that have rule i's literal k at
+// d[at:], some way behind.
+func (sc *scan) backHits(i, k, at int) {
+	l := &sc.s.rules[i].plan.literals[k]
+	low := max(sc.from, at-backReach)
+	for at--; at >= low && l.back[sc.d[at]]; at-- {
+		if startsWith(sc.d[at:], l.start) {
+			sc.hit(i, k, at)
+		}
+	}
+}
+
+func startsWith(d []byte, sets []*byteSet) bool {
+	if len(d) < len(sets) {
+		return false
+	}
+	for i, s := range sets {
+		if !s[d[i]] {
+			return false
+		}
+	}
+	return true
 }
 
 // touch notes that rule i has something to do in this round.
@@ -402,6 +433,10 @@ func (sc *scan) touch(i int) {
 // windows turns the hits of rule i into windows.
 func (sc *scan) windows(i int) {
 	st, p := &sc.rules[i], &sc.s.rules[i].plan
+	byPlace := func(a, b hit) int { return int(a.at) - int(b.at) }
+	if !slices.IsSortedFunc(st.hits, byPlace) {
+		slices.SortFunc(st.hits, byPlace)
+	}
 	for _, h := range st.hits {
 		l := &p.literals[h.literal]
 		unbounded := l.length.wide >= infinite

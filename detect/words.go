@@ -1,0 +1,165 @@
+package detect
+
+// A word is a run of the characters of base64, in both its alphabets, which are
+// also those of hex digits and of most identifiers. Long ones are rare enough
+// to be looked at: what is encoded is in them, and where a rule has no literal
+// worth the name but wants many such characters ("ey" and 17 letters or
+// digits), it is there that it can match.
+
+// leastWord is how long a word must be to be found. The prefilter asks of eight
+// bytes in sixteen whether all can be in a word: of so many in a row, eight
+// begin at a multiple of sixteen. In text that is so of one in ten. (Asking of
+// one byte in eighteen costs three times as much, because in text the answer is
+// as good as a coin's toss.)
+const leastWord = findStep + 8 - 1
+
+// wordBytes says which bytes are in words, and base64Value what they stand for
+// (RFC 4648, sections 4 and 5; both alphabets at once).
+var (
+	wordBytes   = newWordBytes()
+	base64Value = newBase64Value()
+)
+
+const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+func newWordBytes() (set byteSet) {
+	for _, c := range []byte(base64Alphabet + "+/-_") {
+		set[c] = true
+	}
+	return set
+}
+
+func newBase64Value() (value [256]uint8) {
+	for i, c := range []byte(base64Alphabet + "+/") {
+		value[c] = uint8(i)
+	}
+	value['-'], value['_'] = 62, 63
+	return value
+}
+
+// words looks into the long words around the places where eight bytes are in
+// one.
+func (sc *scan) words(places []uint32) {
+	d := sc.d
+	for _, at := range places {
+		to := int(at)
+		if to < sc.wordEnd {
+			continue
+		}
+		from := to
+		for from > sc.from && wordBytes[d[from-1]] {
+			from--
+		}
+		for to < len(d) && wordBytes[d[to]] {
+			to++
+		}
+		if to-from >= leastWord {
+			sc.wordEnd = to
+			sc.wordAt(from, to)
+		}
+	}
+}
+
+// inWord reports whether eight bytes are letters, digits, or some of + , - . / _
+// and DEL: a few more than are in words, for what can be asked of eight at once.
+func inWord(x uint64) bool {
+	const ones = 0x0101010101010101
+	y := x&(0x7F*ones) | 0x20*ones
+	// Adding 0x80-c sets the top bit of a byte that is c or more.
+	letter := (y + (0x80-'a')*ones) &^ (y + (0x80-'z'-1)*ones)
+	digit := (y + (0x80-'+')*ones) &^ (y + (0x80-'9'-1)*ones)
+	low := y + (0x80-0x7F)*ones // _ with 0x20 set
+	return (letter|digit|low)&^x&(0x80*ones) == 0x80*ones
+}
+
+// wordAt looks into the word d[from:to].
+func (sc *scan) wordAt(from, to int) {
+	f := sc.s.filter
+	for k := range f.words {
+		w := &f.words[k]
+		if to-from < w.size {
+			continue
+		}
+		t := &f.literals[w.literal]
+		for at := from; at <= to-w.size; at++ {
+			if start := at - w.offset; start >= 0 && t.sets[0][sc.d[start]] && t.at(sc.d, start) {
+				sc.open(t, start)
+				sc.hits(t, start)
+			}
+			if w.anchored {
+				break
+			}
+			for w.edge && at+1 < to && isWord(sc.d[at]) {
+				at++
+			}
+		}
+	}
+	if sc.decodes() {
+		sc.encodedWord(from, to)
+	}
+}
+
+// wordLiteral is a literal that is looked for in words: so many of its bytes,
+// from the offset on, are in one.
+type wordLiteral struct {
+	literal      int
+	offset, size int
+	anchored     bool // what is before them is in no word
+	edge         bool // they start where a match does, with letters or digits at the edge of such
+}
+
+func newWordLiteral(id int, l *literal, edge bool) wordLiteral {
+	w := wordLiteral{literal: id, offset: l.wordAt, size: l.word}
+	if l.wordAt > 0 {
+		w.anchored = true
+		for c, in := range l.sets[l.wordAt-1] {
+			w.anchored = w.anchored && !(in && wordBytes[c])
+		}
+	}
+	w.edge = edge && l.edge && l.wordAt == 0
+	for c, in := range l.sets[0] {
+		w.edge = w.edge && !(in && !isWord(byte(c)))
+	}
+	return w
+}
+
+// chooseWord returns the literal of seq that has the longest part in a word.
+func chooseWord(seq []*item) (best literal, end int, ok bool) {
+	var length, lead size
+	for _, it := range seq {
+		length = length.plus(it.size)
+	}
+	const before = 4 // so many sets before the word help to tell it apart
+	leads := make([]size, len(seq))
+	for i := 0; i < len(seq); i++ {
+		leads[i] = lead
+		lead = lead.plus(seq[i].size)
+	}
+	for i := 0; i < len(seq); i++ {
+		n := i
+		for n < len(seq) && seq[n].set != nil && seq[n].set.within(&wordBytes) {
+			n++
+		}
+		if n-i >= leastWord && n-i > best.word {
+			lo := i
+			for lo > 0 && seq[lo-1].set != nil && i-lo < before {
+				lo--
+			}
+			if leads[lo].wide >= infinite {
+				break
+			}
+			best = literal{lead: leads[lo], length: length, word: n - i, wordAt: i - lo}
+			end, ok = min(n, i+literalReach/2), true
+			for _, it := range seq[lo:end] {
+				best.sets = append(best.sets, it.set)
+				best.folds = best.folds || it.size.wide > 1
+			}
+		}
+		i = max(i, n-1)
+	}
+	return best, end, ok
+}
+
+func (sc *scan) decodes() bool { return false }
+
+func (sc *scan) encodedWord(from, to int) {}
