@@ -52,6 +52,10 @@ type Options struct {
 	// compare within this Scanner only.
 	Key []byte
 
+	// MaxDecode is how many encodings within each other are decoded. 0: 5.
+	// Less than 0: none.
+	MaxDecode int
+
 	// MaxMatches ends a scan with a [LimitError] after so many matches in
 	// one stream. 0: 10,000.
 	MaxMatches int
@@ -68,6 +72,7 @@ type Scanner struct {
 	blind      []int // rules with a pattern and no literal
 	key        []byte
 	maxMatches int
+	maxDecode  int
 	limits     limits
 	prepared   sync.Once // for filter, limits and the rules' plans
 	scans      sync.Pool // of *scan: buffers
@@ -80,6 +85,11 @@ type Match struct {
 	SecretOffset int64 // of the secret
 	Line, Column int   // of the secret's first byte, from 1; Column counts bytes. 0: the rule is about the path
 
+	// Encodings are what the secret was taken out of, the outermost first;
+	// nil: it stands in the text as it is. Offset, End, SecretOffset, Line and
+	// Column are those of the encoded text.
+	Encodings []Encoding
+
 	// Key is the name the secret is assigned to, as in "apiToken" or
 	// "AWS_SECRET_ACCESS_KEY", where the text has one that a human made. It
 	// never holds part of a secret.
@@ -87,6 +97,8 @@ type Match struct {
 
 	Entropy float64 // of the secret, in bits a character
 	Secret  Secret
+
+	secretEnd int64 // of the secret's text, in bytes from the start of the stream
 }
 
 // LimitError says that a scan ended early because of [Options.MaxMatches].
@@ -106,6 +118,9 @@ func New(set *rules.Set, o Options) (*Scanner, error) {
 	if len(s.key) == 0 {
 		s.key = make([]byte, 32)
 		rand.Read(s.key) // never fails
+	}
+	if s.maxDecode = o.MaxDecode; s.maxDecode == 0 {
+		s.maxDecode = maxDecode
 	}
 	if s.maxMatches <= 0 {
 		s.maxMatches = 10_000
@@ -188,7 +203,7 @@ func (s *Scanner) Mask(text string) string {
 	sc.run("", nil, []byte(text), func(m Match, err error) bool {
 		if err == nil {
 			from := int(m.SecretOffset)
-			spans = append(spans, span{from, from + len(m.Secret.value()), m.Secret.Preview()})
+			spans = append(spans, span{from, int(m.secretEnd), m.Secret.Preview()})
 		} else if len(spans) > 0 {
 			// Too many: what was not looked at is not shown.
 			from := spans[len(spans)-1].to

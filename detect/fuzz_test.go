@@ -79,13 +79,13 @@ func FuzzScan(f *testing.F) {
 		rules.Rule{ID: "t-assign", Pattern: `(?i)kk[\w]{0,5}\s?(?:=|:)\s{0,2}([a-k]{4,}|[0-9]{5})(?:;|$)`, Keywords: []string{"k"}},
 		rules.Rule{ID: "t-generic", Pattern: `val=(\w{4,})`},
 	)
-	plain, err := New(set, Options{})
+	plain, err := New(set, Options{MaxDecode: -1})
 	if err != nil {
 		f.Fatal(err)
 	}
 	cut := map[int]*Scanner{}
 	for _, n := range []int{1, 3, 17, 100, 1000} {
-		if cut[n], err = New(set, Options{limits: limits{chunk: n, maxMatch: 16 << 10, line: 16 << 10}}); err != nil {
+		if cut[n], err = New(set, Options{MaxDecode: -1, limits: limits{chunk: n, maxMatch: 16 << 10, line: 16 << 10}}); err != nil {
 			f.Fatal(err)
 		}
 	}

@@ -29,6 +29,7 @@ type prefilter struct {
 	always   []int // rules that run over everything
 	keywords []int // rules whose keywords the table can't hold
 	words    []wordLiteral
+	escape   int // the literal that is no rule's: \u00
 }
 
 const (
@@ -93,8 +94,20 @@ func newPrefilter(rs []*rule) *prefilter {
 			t.gate = append(t.gate, i)
 		}
 	}
+	f.escape = len(f.literals)
+	b.target(escapeLiteral(), false)
 	b.finish()
 	return f
+}
+
+// escapeLiteral is what an ASCII character that can be shown is written as in
+// JSON: \u0020 to \u007E.
+func escapeLiteral() *literal {
+	l, _ := keywordLiteral(`\u00`)
+	digit := new(byteSet)
+	digit.addRange('0', '7')
+	l.sets = append(l.sets, digit)
+	return l
 }
 
 // keywordLiteral is a literal for a keyword, which is in lower case. Keywords
@@ -308,6 +321,7 @@ const (
 type places struct {
 	grams, words   [512]uint32
 	nGrams, nWords int
+	from, to       int  // the block
 	high           bool // there are bytes that are not ASCII
 }
 
@@ -317,6 +331,7 @@ func (f *prefilter) find(d []byte, from, to int, hit func(*places)) (folds bool)
 	var p places
 	for from+findReads <= to {
 		next := f.look(d, from, min(to, from+findBlock+findReads), &p)
+		p.from, p.to = from, next
 		hit(&p)
 		if p.high && !folds {
 			folds = hasFolds(d[from:min(to, next+utf8.UTFMax)])
@@ -330,6 +345,7 @@ func (f *prefilter) find(d []byte, from, to int, hit func(*places)) (folds bool)
 	f.look(last[:], 0, len(last), &p)
 	p.nGrams = shift(p.grams[:p.nGrams], from, n)
 	p.nWords = shift(p.words[:p.nWords], from, n)
+	p.from, p.to = from, to
 	hit(&p)
 	return folds || p.high && hasFolds(d[from:to])
 }
@@ -408,10 +424,20 @@ func (sc *scan) verify(p *places) {
 			}
 			t, start := &f.literals[g.literal], int(at)-int(g.offset)
 			if t.at(sc.d, start) {
+				if int(g.literal) == f.escape {
+					if sc.decodes() {
+						sc.unicodeAt(start)
+					}
+					continue
+				}
 				sc.open(t, start)
 				sc.hits(t, start)
 			}
 		}
+	}
+	if sc.decodes() {
+		sc.percents(p.from, p.to)
+		sc.wides(p.from, p.to)
 	}
 }
 

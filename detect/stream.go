@@ -67,6 +67,7 @@ type scan struct {
 	wordEnd      int   // of the last long word, in d
 	high         bool  // this round has bytes that are not ASCII
 	filter       filterState
+	decoding     decoding
 
 	lines     int   // newlines before d[from]
 	lineStart int64 // stream offset of the line that d[from] is on
@@ -195,7 +196,8 @@ func (sc *scan) forget() {
 	clear(sc.found[:cap(sc.found)])
 	clear(sc.recent[:cap(sc.recent)])
 	*sc = scan{s: sc.s, anyPath: sc.anyPath, buf: sc.buf, rules: sc.rules, found: sc.found[:0], recent: sc.recent[:0],
-		used: sc.used[:0], active: sc.active[:0], starts: sc.starts[:0], filter: sc.filter}
+		used: sc.used[:0], active: sc.active[:0], starts: sc.starts[:0], filter: sc.filter,
+		decoding: decoding{segments: sc.decoding.segments[:0], decoded: sc.decoding.decoded[:0], region: sc.decoding.region, spans: sc.decoding.spans}}
 }
 
 // pathRules yields the matches of rules that look at the path alone.
@@ -233,6 +235,7 @@ func (sc *scan) round() {
 		st.windows, st.hits, st.reach, st.touched, st.asked = st.windows[:0], st.hits[:0], reach{}, false, false
 	}
 	sc.active = sc.active[:0]
+	sc.decode()
 	fresh := sc.found[old:]
 	sort.Slice(fresh, func(i, j int) bool {
 		a, b := &fresh[i], &fresh[j]
@@ -403,6 +406,7 @@ func (sc *scan) judge(i, start, end int) bool {
 			Offset:       sc.base + int64(lo),
 			End:          sc.base + int64(hi),
 			SecretOffset: sc.base + int64(lo+from),
+			secretEnd:    sc.base + int64(lo+to),
 			Entropy:      h,
 			Secret:       sec,
 		},
@@ -474,6 +478,9 @@ func (sc *scan) locate(old int) {
 			lineStart = sc.base + int64(k) + 1
 		}
 		f.Column = int(f.SecretOffset-lineStart) + 1
+		if f.Encodings != nil {
+			continue // its name was seen where it was decoded
+		}
 		if a, b := keyName(sc.d, secret); b > a {
 			// The name is close before the secret; few findings are closer.
 			// Those of the round before are in front of fs in sc.found.
@@ -492,7 +499,7 @@ var newline = []byte{'\n'}
 // findings around.
 func overlaps(fs []finding, from, to int64) bool {
 	return slices.ContainsFunc(fs, func(f finding) bool {
-		return f.SecretOffset < to && from < f.SecretOffset+int64(len(f.secret))
+		return f.SecretOffset < to && from < f.secretEnd
 	})
 }
 
@@ -536,7 +543,7 @@ func (sc *scan) emit(yield func(Match, error) bool) bool {
 		return false
 	}
 	for _, f := range sc.found[:final] {
-		if !sc.s.rules[f.order].generic {
+		if !sc.s.rules[f.order].generic || f.Encodings == nil {
 			sc.recent = append(sc.recent, f)
 		}
 	}
@@ -546,7 +553,9 @@ func (sc *scan) emit(yield func(Match, error) bool) bool {
 }
 
 // givesWay reports whether f is of a generic rule, and another rule found the
-// same secret, or more of it, on the same line.
+// same secret, or more of it, on the same line; or found one encoded in it.
+// What is generic and encoded gives way to whatever was found there as it
+// stands.
 func (sc *scan) givesWay(f *finding) bool {
 	if !sc.s.rules[f.order].generic {
 		return false
@@ -556,6 +565,10 @@ func (sc *scan) givesWay(f *finding) bool {
 		i := sort.Search(len(fs), func(i int) bool { return fs[i].Offset >= f.Offset-reach })
 		for ; i < len(fs) && fs[i].Offset <= f.Offset+reach; i++ {
 			g := &fs[i]
+			same := g.SecretOffset < f.secretEnd && f.SecretOffset < g.secretEnd
+			if (g.Encodings != nil) != (f.Encodings != nil) && same && (f.Encodings != nil || !sc.s.rules[g.order].generic) {
+				return true
+			}
 			if g.line == f.line && !sc.s.rules[g.order].generic && bytes.Contains(g.secret, f.secret) {
 				return true
 			}

@@ -159,7 +159,3 @@ func chooseWord(seq []*item) (best literal, end int, ok bool) {
 	}
 	return best, end, ok
 }
-
-func (sc *scan) decodes() bool { return false }
-
-func (sc *scan) encodedWord(from, to int) {}
