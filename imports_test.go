@@ -19,10 +19,12 @@ const module = "github.com/leakscan/leakscan"
 // Names of ours are relative to the module; a name ending in /... covers what
 // is below it.
 var mayImport = map[string][]string{
-	"rules":  {},
-	"report": {},
-	"detect": {"rules"},
+	"rules":            {},
+	"report":           {},
+	"detect":           {"rules"},
+	"internal/inflate": {},
 	"layerwalk": {
+		"internal/inflate",
 		"github.com/google/go-containerregistry/...", "github.com/klauspost/compress/...", "github.com/therootcompany/xz",
 		"github.com/containerd/containerd/api/...", "google.golang.org/grpc/...", "golang.org/x/sync/...",
 	},

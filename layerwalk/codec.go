@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/leakscan/leakscan/internal/inflate"
 	"github.com/therootcompany/xz"
 	"golang.org/x/sync/semaphore"
 )
@@ -187,13 +187,13 @@ func xzWindow(br *bufio.Reader) int64 {
 // member itself, because the library reads ten bytes of what follows before it
 // says that they are no member.
 type gzipReader struct {
-	z      *gzip.Reader
+	z      *inflate.Reader
 	src    *bufio.Reader
 	beside *stray
 }
 
 func newGzip(src *bufio.Reader, beside *stray) (*gzipReader, error) {
-	z, err := gzip.NewReader(src)
+	z, err := inflate.NewReader(src)
 	if err != nil {
 		return nil, err
 	}
@@ -204,10 +204,9 @@ func newGzip(src *bufio.Reader, beside *stray) (*gzipReader, error) {
 
 // member begins a member, whose header has been read.
 func (g *gzipReader) member() {
-	g.z.Multistream(false)
-	g.beside.add("gzip name", []byte(g.z.Name))
-	g.beside.add("gzip comment", []byte(g.z.Comment))
-	g.beside.add("gzip extra field", g.z.Extra)
+	g.beside.add("gzip name", []byte(g.z.Header().Name))
+	g.beside.add("gzip comment", []byte(g.z.Header().Comment))
+	g.beside.add("gzip extra field", g.z.Header().Extra)
 }
 
 func (g *gzipReader) Read(p []byte) (int, error) {
@@ -232,7 +231,7 @@ func (g *gzipReader) Read(p []byte) (int, error) {
 		if sniff(b) != Gzip {
 			return 0, errTrailing
 		}
-		if err := g.z.Reset(g.src); err != nil {
+		if err := g.z.Next(); err != nil {
 			return 0, err
 		}
 		g.member()
