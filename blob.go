@@ -40,6 +40,7 @@ type BlobMatch struct {
 	Line       int          `json:"line,omitempty"`
 	Column     int          `json:"column,omitempty"`
 	Offset     int64        `json:"offset"`
+	Encodings  []string     `json:"encodings,omitempty"`  // see report.Location
 	Superseded bool         `json:"superseded,omitempty"` // a later entry of the same blob has the same path
 }
 
@@ -290,6 +291,9 @@ func (w *blobScan) add(place report.Place, path string, m *detect.Match) bool {
 	id := m.Secret.ID()
 	b := BlobMatch{Rule: m.Rule.ID, Secret: hex.EncodeToString(id[:]), Short: m.Secret.Short(), Redacted: m.Secret.Preview(), Key: m.Key,
 		Place: place, Path: text(path), Line: m.Line, Column: m.Column, Offset: m.SecretOffset}
+	for _, e := range m.Encodings {
+		b.Encodings = append(b.Encodings, string(e))
+	}
 	w.vault.add(b.Rule, b.Secret, m.Secret)
 	w.res.Matches = append(w.res.Matches, b)
 	return true

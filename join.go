@@ -233,7 +233,7 @@ func (j *imageJoin) layer(k int, l layerwalk.Layer, r *BlobResult, ledgers []*la
 	ends := map[string]end{} // a path can have many matches
 	for i := range r.Matches {
 		m := &r.Matches[i]
-		loc := report.Location{Image: j.index, Place: m.Place, Path: m.Path, Line: m.Line, Column: m.Column, Offset: m.Offset, Fate: report.FatePresent}
+		loc := report.Location{Image: j.index, Place: m.Place, Path: m.Path, Line: m.Line, Column: m.Column, Offset: m.Offset, Encodings: m.Encodings, Fate: report.FatePresent}
 		rl := &j.rep.Images[j.index].Layers[k]
 		if r.Summary.Format != layerwalk.FormatDir {
 			loc.Layer = &report.LayerRef{Index: k + 1, Of: len(j.img.Layers), Digest: rl.Digest, DiffID: rl.DiffID}
@@ -281,7 +281,7 @@ func (j *imageJoin) document(ctx context.Context, b *layerwalk.Blob, place repor
 	}
 	for i := range r.Matches {
 		m := &r.Matches[i]
-		loc := report.Location{Image: j.index, Place: place, Path: m.Path, Line: m.Line, Column: m.Column, Offset: m.Offset, Fate: report.FatePresent}
+		loc := report.Location{Image: j.index, Place: place, Path: m.Path, Line: m.Line, Column: m.Column, Offset: m.Offset, Encodings: m.Encodings, Fate: report.FatePresent}
 		instruction := ""
 		if place == report.PlaceConfig {
 			var h int

@@ -3,7 +3,6 @@ package layerwalk
 import (
 	"bufio"
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // maxWords is how many words of a command are put together.
@@ -29,9 +27,7 @@ func isJSON(b []byte) bool {
 var commandFields = map[string]bool{"Cmd": true, "Entrypoint": true, "Test": true, "Shell": true, "args": true}
 
 // jsonEntries yields every string and number of a JSON document as an entry,
-// unknown fields included, in the order of the document. A string that is
-// text in base64, as BuildKit puts the Dockerfile into its provenance, is
-// yielded decoded as well.
+// unknown fields included, in the order of the document.
 //
 // Of a document over limit bytes the rest goes out as it is: a decoder holds a
 // string in memory, however long it is.
@@ -179,17 +175,8 @@ func (w *jsonWalk) text(path, key, s string) error {
 	if !w.yield(e, nil) {
 		return errStop
 	}
-	if text, ok := base64Text(s); ok {
-		e := &Entry{Name: path + base64Suffix, Type: TypeField, Size: int64(len(text)), body: bytes.NewReader(text)}
-		if !w.yield(e, nil) {
-			return errStop
-		}
-	}
 	return nil
 }
-
-// base64Suffix marks the name of a field that was decoded.
-const base64Suffix = " (base64)"
 
 // join adds a member to a path: a.b, or a["b.c"] where the name needs quotes.
 func join(path, name string) string {
@@ -205,33 +192,4 @@ func join(path, name string) string {
 		return shortPath(name)
 	}
 	return shortPath(path + "." + name)
-}
-
-// base64Text decodes s if it is base64 of printable text, in any of the four
-// alphabets. Shorter strings are left alone: they are mostly words.
-func base64Text(s string) ([]byte, bool) {
-	if len(s) < 24 {
-		return nil, false
-	}
-	url := strings.ContainsAny(s, "-_")
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if !(c == '+' || c == '/' || c == '-' || c == '_' || c == '=' || c == '\n' || c == '\r' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') {
-			return nil, false
-		}
-	}
-	enc := base64.RawStdEncoding
-	if url {
-		enc = base64.RawURLEncoding
-	}
-	b, err := enc.DecodeString(strings.TrimRight(s, "=\r\n"))
-	if err != nil || !utf8.Valid(b) {
-		return nil, false
-	}
-	for _, r := range string(b) {
-		if r < ' ' && r != '\n' && r != '\t' && r != '\r' || r == 0x7f {
-			return nil, false
-		}
-	}
-	return b, true
 }

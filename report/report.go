@@ -101,6 +101,7 @@ type Location struct {
 	Line        int       `json:"line,omitempty"`        // from 1; 0 where lines mean nothing
 	Column      int       `json:"column,omitempty"`      // from 1, in bytes
 	Offset      int64     `json:"offset"`                // of the secret in the file or field, in bytes
+	Encodings   []string  `json:"encodings,omitempty"`   // what it has to be decoded from, the outermost first: base64, hex, percent, …; line, column and offset are those of the encoded text
 	Layer       *LayerRef `json:"layer,omitempty"`       // nil for places that are in no layer
 	Instruction string    `json:"instruction,omitempty"` // the history entry that put it there, also where that made no layer: ENV, LABEL
 	Fate        Fate      `json:"fate"`

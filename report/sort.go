@@ -72,6 +72,7 @@ func compareLocations(a, b Location) int {
 		cmp.Compare(a.Line, b.Line),
 		cmp.Compare(a.Column, b.Column),
 		cmp.Compare(a.Offset, b.Offset),
+		slices.Compare(a.Encodings, b.Encodings),
 		cmp.Compare(a.Place, b.Place),
 		cmp.Compare(a.Fate, b.Fate),
 		cmp.Compare(a.FateLayer, b.FateLayer),

@@ -303,6 +303,9 @@ func whereWords(l *Location, room int) string {
 		}
 		after = position + after
 	}
+	if len(l.Encodings) > 0 {
+		after += " (" + Escape(strings.Join(l.Encodings, " of ")) + ")"
+	}
 	if l.Layer != nil {
 		layer := "a layer of unknown position"
 		switch {
