@@ -142,6 +142,7 @@ func New(set *rules.Set, o Options) (*Scanner, error) {
 		}
 		s.global = append(s.global, a)
 	}
+	s.link()
 	s.scans.New = func() any {
 		s.prepared.Do(s.prepare)
 		return newScan(s)
@@ -154,6 +155,8 @@ func (s *Scanner) prepare() {
 	for i, r := range s.rules {
 		if r.tree != nil {
 			r.plan = makePlan(r.tree, r.Keywords)
+			// A rule that another requires is looked for whatever its keywords.
+			r.plan.gated = r.plan.gated && !r.required
 			r.tree = nil
 			if r.plan.literals == nil {
 				s.blind = append(s.blind, i)

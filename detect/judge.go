@@ -19,6 +19,8 @@ import (
 type rule struct {
 	*rules.Rule
 	generic    bool // gives way to others on its line
+	needs      []need
+	required   bool // by another rule
 	path       *pathPattern
 	pattern    func() *regexp.Regexp
 	relaxed    func() *relaxed       // see relax.go

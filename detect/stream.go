@@ -72,6 +72,8 @@ type scan struct {
 	lines     int   // newlines before d[from]
 	lineStart int64 // stream offset of the line that d[from] is on
 
+	sightings map[int][]sighting // of rules that others require
+
 	found   []finding // of this round and, in front, those that wait for the end of their line
 	recent  []finding // findings on the current line that are out, and may make others give way
 	cut     int64     // stream offset after which this round's findings are incomplete; -1: none
@@ -107,7 +109,9 @@ type finding struct {
 	order  int   // of the rule
 	start  int64 // of the match, before it was trimmed
 	line   int   // of start
+	column int   // of start
 	secret []byte
+	silent bool // it is for the rules that require it, and no finding by itself
 }
 
 func newScan(s *Scanner) *scan {
@@ -195,15 +199,22 @@ func (sc *scan) forget() {
 	}
 	clear(sc.found[:cap(sc.found)])
 	clear(sc.recent[:cap(sc.recent)])
+	clear(sc.sightings)
 	*sc = scan{s: sc.s, anyPath: sc.anyPath, buf: sc.buf, rules: sc.rules, found: sc.found[:0], recent: sc.recent[:0],
-		used: sc.used[:0], active: sc.active[:0], starts: sc.starts[:0], filter: sc.filter,
+		used: sc.used[:0], active: sc.active[:0], starts: sc.starts[:0], filter: sc.filter, sightings: sc.sightings,
 		decoding: decoding{segments: sc.decoding.segments[:0], decoded: sc.decoding.decoded[:0], region: sc.decoding.region, spans: sc.decoding.spans}}
 }
 
 // pathRules yields the matches of rules that look at the path alone.
 func (sc *scan) pathRules(yield func(Match, error) bool) bool {
-	for _, r := range sc.s.rules {
+	for i, r := range sc.s.rules {
 		if r.Pattern != "" || sc.anyPath || !r.applies(sc.path, false) {
+			continue
+		}
+		if r.required {
+			sc.sight(i, 0, 0)
+		}
+		if r.SkipReport {
 			continue
 		}
 		sc.yielded++
@@ -379,8 +390,11 @@ func (sc *scan) judge(i, start, end int) bool {
 	match := bytes.TrimRight(trimmed, "\n")
 	hi := lo + len(match)
 
+	silent := r.SkipReport
 	if !sc.keywordSeen(i, match) {
-		return false
+		if silent = true; !r.required {
+			return false
+		}
 	}
 	from, to := r.secretOf(match)
 	secret := match[from:to]
@@ -413,6 +427,7 @@ func (sc *scan) judge(i, start, end int) bool {
 		order:  i,
 		start:  sc.base + int64(start),
 		secret: sec.value(),
+		silent: silent,
 	})
 	return true
 }
@@ -478,6 +493,10 @@ func (sc *scan) locate(old int) {
 			lineStart = sc.base + int64(k) + 1
 		}
 		f.Column = int(f.SecretOffset-lineStart) + 1
+		f.column = int(f.start - lineStart)
+		if sc.s.rules[f.order].required {
+			sc.sight(f.order, f.line, f.column)
+		}
 		if f.Encodings != nil {
 			continue // its name was seen where it was decoded
 		}
@@ -521,8 +540,22 @@ func (sc *scan) emit(yield func(Match, error) bool) bool {
 		hold := max(sc.lineStart, commit-reach)
 		final = sort.Search(len(sc.found), func(i int) bool { return sc.found[i].start >= hold })
 	}
+	held := false
 	for i := range sc.found[:final] {
 		f := &sc.found[i]
+		if f.silent {
+			continue
+		}
+		if waits, hopeless := sc.waits(f); hopeless || waits && sc.cut >= 0 {
+			continue
+		} else if waits {
+			if len(sc.found)-i > sc.s.maxMatches { // more can't be held
+				yield(Match{}, &LimitError{Matches: sc.yielded, Offset: f.Offset})
+				return false
+			}
+			final, held = i, true
+			break
+		}
 		if sc.cut >= 0 && f.start >= sc.cut {
 			break
 		}
@@ -543,11 +576,13 @@ func (sc *scan) emit(yield func(Match, error) bool) bool {
 		return false
 	}
 	for _, f := range sc.found[:final] {
-		if !sc.s.rules[f.order].generic || f.Encodings == nil {
+		if !f.silent && (!sc.s.rules[f.order].generic || f.Encodings == nil) {
 			sc.recent = append(sc.recent, f)
 		}
 	}
-	sc.recent = slices.DeleteFunc(sc.recent, func(f finding) bool { return f.start < max(sc.lineStart, commit-2*reach) })
+	if !held { // those held may give way to recent ones
+		sc.recent = slices.DeleteFunc(sc.recent, func(f finding) bool { return f.start < max(sc.lineStart, commit-2*reach) })
+	}
 	sc.found = slices.Delete(sc.found, 0, final)
 	return true
 }
@@ -565,6 +600,9 @@ func (sc *scan) givesWay(f *finding) bool {
 		i := sort.Search(len(fs), func(i int) bool { return fs[i].Offset >= f.Offset-reach })
 		for ; i < len(fs) && fs[i].Offset <= f.Offset+reach; i++ {
 			g := &fs[i]
+			if g.silent {
+				continue
+			}
 			same := g.SecretOffset < f.secretEnd && f.SecretOffset < g.secretEnd
 			if (g.Encodings != nil) != (f.Encodings != nil) && same && (f.Encodings != nil || !sc.s.rules[g.order].generic) {
 				return true

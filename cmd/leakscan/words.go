@@ -151,7 +151,9 @@ const (
 func howItRuns(path string) string {
 	switch path {
 	case "template":
-		return "as one of the rules that look for a name, an operator and a value, which run together"
+		return "at each place where its name stands before an operator and a value"
+	case "literal":
+		return "at each of its literals"
 	case "window":
 		return "in a window around each of its literals"
 	case "run":
