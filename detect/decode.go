@@ -235,13 +235,15 @@ func (sc *scan) base64At(from, to int) bool {
 	if to-from < 16 {
 		return false
 	}
-	// Most words are none, as twelve bytes show.
+	// Most words are none, as three bytes show, or twelve. The first may be of
+	// a byte order mark or of UTF-32.
 	var head [12]byte
-	for i := 0; i < len(head); i += 3 {
+	putBase64(head[:], d[from:])
+	if c := head[0]; c != 0 && c < 0x80 && !(isText(c) && (isText(head[1]) && isText(head[2]) || head[1] == 0)) {
+		return false
+	}
+	for i := 3; i < len(head); i += 3 {
 		putBase64(head[i:], d[from+i/3*4:])
-		if i == 3 && !looksLikeText(head[:6]) {
-			return false
-		}
 	}
 	if !looksLikeText(head[:]) {
 		return false

@@ -54,7 +54,7 @@ func newRule(r *rules.Rule) (*rule, error) {
 			if c.plan.prefix != nil {
 				prefix = c.plan.prefix.parts
 			}
-			return newMatcher(tree, prefix)
+			return newMatcher(tree, prefix, c.plan.rest)
 		})
 		c.resume = lazy(`\A(?s:.)(?s:.*?)(` + r.Pattern + `)`)
 	}

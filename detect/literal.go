@@ -561,6 +561,36 @@ func laterLiteral(seq []*item, from int) (best []*byteSet, ok bool) {
 	return best, ok
 }
 
+// laterParts returns the first part behind an unbounded repeat at which every
+// match goes on with a string of at least two sets that is rare enough, and
+// those strings.
+func laterParts(parts []*syntax.Regexp) (strings []finder, rest int) {
+next:
+	for rest = 1; rest < len(parts); rest++ {
+		if measure(parts[rest-1], nil).max < infinite {
+			continue
+		}
+		strings = nil
+		for _, seq := range sequences(&syntax.Regexp{Op: syntax.OpConcat, Sub: parts[rest:]}) {
+			cost, sets := 1.0, []*byteSet(nil)
+			for _, it := range seq[:min(len(seq), literalReach)] {
+				// Not over a letter that is longer when case is ignored.
+				if it.set == nil || it.size.wide != 1 {
+					break
+				}
+				cost *= it.frequency
+				sets = append(sets, it.set)
+			}
+			if len(sets) < 2 || cost > 0.001 {
+				continue next
+			}
+			strings = append(strings, newFinder(sets))
+		}
+		return strings, rest
+	}
+	return nil, 0
+}
+
 // finder looks for a string of sets anywhere.
 type finder struct {
 	sets []*byteSet
@@ -581,13 +611,16 @@ func newFinder(sets []*byteSet) finder {
 }
 
 // in reports whether d has the string.
-func (f *finder) in(d []byte) bool {
+func (f *finder) in(d []byte) bool { return f.find(d) >= 0 }
+
+// find returns where the string is in d first, or -1.
+func (f *finder) find(d []byte) int {
 next:
 	for i := 0; i+len(f.sets) <= len(d); i++ {
 		if f.key >= 0 {
 			n := bytes.IndexByte(d[i+f.key:], f.lead)
 			if i += n; n < 0 || i+len(f.sets) > len(d) {
-				return false
+				return -1
 			}
 		}
 		for k, s := range f.sets {
@@ -595,9 +628,9 @@ next:
 				continue next
 			}
 		}
-		return true
+		return i
 	}
-	return false
+	return -1
 }
 
 // only gives the byte of a set of one.

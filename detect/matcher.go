@@ -16,6 +16,7 @@ import (
 type matcher struct {
 	start  *node
 	tail   *node // behind the plan's prefix
+	rest   *node // from the plan's later literals on
 	groups int   // with the whole match
 }
 
@@ -68,8 +69,9 @@ const (
 )
 
 // newMatcher returns nil for a pattern with parts that it does not know. The
-// first prefix of the tree's parts are left out of the matcher's tail.
-func newMatcher(tree *syntax.Regexp, prefix int) *matcher {
+// first prefix of the tree's parts are left out of the matcher's tail, and the
+// first rest, if it is not 0, of its rest.
+func newMatcher(tree *syntax.Regexp, prefix, rest int) *matcher {
 	b := matcherBuilder{}
 	m := &matcher{groups: tree.MaxCap() + 1}
 	end := &node{op: opMatch}
@@ -77,6 +79,9 @@ func newMatcher(tree *syntax.Regexp, prefix int) *matcher {
 	m.start = b.concat(parts, end, func(n int, at *node) {
 		if n == prefix {
 			m.tail = at
+		}
+		if n == rest && n > 0 {
+			m.rest = at
 		}
 	})
 	if b.failed || m.tail == nil {

@@ -270,6 +270,15 @@ func (f *prefilter) scan(sc *scan) {
 // brokenWords opens windows around the folding characters for the literals that
 // are looked for in words: a folding character ends a word.
 func (f *prefilter) brokenWords(sc *scan, end int) {
+	var at []int
+	for i := sc.from; i < end; i++ {
+		k := nextFold(sc.d[i:end])
+		if k < 0 {
+			break
+		}
+		i += k
+		at = append(at, i)
+	}
 	for _, w := range f.words {
 		for _, u := range f.literals[w.literal].uses {
 			p := &sc.s.rules[u.rule].plan
@@ -279,12 +288,7 @@ func (f *prefilter) brokenWords(sc *scan, end int) {
 			}
 			st := &sc.rules[u.rule]
 			before := l.lead.wide + utf8.UTFMax*(w.offset+w.size) // from a match's start to such a character
-			for i := sc.from; i < end; i++ {
-				k := nextFold(sc.d[i:end])
-				if k < 0 {
-					break
-				}
-				i += k
+			for _, i := range at {
 				win := span{lo: max(0, i-before-context)}
 				if l.length.wide < infinite {
 					win.hi = i + l.length.wide
@@ -373,7 +377,8 @@ func (f *prefilter) look(d []byte, from, to int, out *places) (next int) {
 		x2 := binary.LittleEndian.Uint64(p[8:])
 		x3 := binary.LittleEndian.Uint64(p[14:])
 		all |= x0 | x2
-		if inWord(x0) {
+		if inWord(x0) && (inWord(x2) || from < 8 || inWord(binary.LittleEndian.Uint64(d[from-8:]))) {
+			// A word that is long enough goes on for eight bytes to one side.
 			out.words[words] = uint32(from)
 			words++
 		}

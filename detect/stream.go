@@ -231,7 +231,7 @@ func (sc *scan) round() {
 	old := len(sc.found)
 	sc.s.filter.scan(sc)
 	for _, i := range sc.active {
-		st, p := &sc.rules[i], &sc.s.rules[i].plan
+		st := &sc.rules[i]
 		count := 0
 		if !sc.gateOpen(i) {
 			st.windows = st.windows[:0]
@@ -239,7 +239,7 @@ func (sc *scan) round() {
 			sc.windows(i)
 		}
 		for _, w := range st.windows {
-			if p.worthwhile(sc.d[w.lo:w.hi]) && !sc.search(i, w, &count) {
+			if sc.worthwhile(sc.s.rules[i], w) && !sc.search(i, w, &count) {
 				break
 			}
 		}

@@ -38,8 +38,10 @@ type plan struct {
 	bound  size     // how many bytes of a match are something else
 
 	// A match of unbounded length that starts with a common word ("curl") has
-	// one of these behind it; a window without them is not worth a look.
+	// one of these behind it, and the pattern from part rest on matches there; a
+	// window without such a place is not worth a look.
 	later []finder
+	rest  int
 
 	edge   bool    // a match starts at a word's edge
 	assign *assign // nil: not of that form
@@ -113,7 +115,6 @@ const maxStarts = 8
 
 func makePlan(tree *syntax.Regexp, keywords []string) plan {
 	p := plan{length: measure(tree, nil)}
-	var ends []int
 	if p.length.max >= infinite {
 		p.free = new(byteSet)
 		p.free.collect(tree, true)
@@ -141,7 +142,7 @@ func makePlan(tree *syntax.Regexp, keywords []string) plan {
 	}
 	p.starts = true
 	for _, seq := range seqs {
-		l, end, ok := chooseLiteral(seq)
+		l, _, ok := chooseLiteral(seq)
 		if !ok {
 			p.literals, p.assign, p.starts = nil, nil, false
 			p.run = newClassRun(sequences(tree), p.length)
@@ -153,17 +154,9 @@ func makePlan(tree *syntax.Regexp, keywords []string) plan {
 			p.starts = false
 		}
 		p.literals = append(p.literals, l)
-		ends = append(ends, end)
 	}
 	if p.free != nil && p.assign == nil {
-		for i, seq := range seqs {
-			sets, ok := laterLiteral(seq, ends[i])
-			if !ok {
-				p.later = nil
-				break
-			}
-			p.later = append(p.later, newFinder(sets))
-		}
+		p.later, p.rest = laterParts(concatenated(tree, nil))
 		p.starts = p.starts && p.later == nil
 	}
 	return p
@@ -492,10 +485,32 @@ func (st *ruleState) add(w span) {
 	st.windows = append(st.windows, w)
 }
 
-// worthwhile reports whether d, a window, has what a match must have behind its
-// literal.
-func (p *plan) worthwhile(d []byte) bool {
-	return p.later == nil || slices.ContainsFunc(p.later, func(f finder) bool { return f.in(d) })
+// worthwhile reports whether d[w.lo:w.hi], a window, has what a match must have
+// behind its literal.
+func (sc *scan) worthwhile(r *rule, w span) bool {
+	p := &r.plan
+	if p.later == nil {
+		return true
+	}
+	m := r.matcher()
+	if m == nil || m.rest == nil {
+		return true
+	}
+	run := match{d: sc.d, begin: sc.base == 0, end: sc.end}
+	for i := range p.later {
+		for at := w.lo; at < w.hi; at++ {
+			k := p.later[i].find(sc.d[at:w.hi])
+			if k < 0 {
+				break
+			}
+			at += k
+			run.steps = 0
+			if run.run(m.rest, at) != noMatch {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // sort puts windows in order that were added out of order.

@@ -8,7 +8,7 @@ package detect
 
 // leastWord is how long a word must be to be found. The prefilter asks of eight
 // bytes in sixteen whether all can be in a word: of so many in a row, eight
-// begin at a multiple of sixteen. In text that is so of one in ten. (Asking of
+// begin at a multiple of sixteen, and eight more are next to them. In text that is so of one in ten. (Asking of
 // one byte in eighteen costs three times as much, because in text the answer is
 // as good as a coin's toss.)
 const leastWord = findStep + 8 - 1
