@@ -2,7 +2,6 @@ package detect
 
 import (
 	"bytes"
-	"encoding/binary"
 	"slices"
 )
 
@@ -435,15 +434,6 @@ func (sc *scan) wide(at int) {
 // and zeros in between.
 func looksWide(x uint64) bool {
 	return x != 0 && (x&0xFF00FF00FF00FF00 == 0 || x&0x00FF00FF00FF00FF == 0)
-}
-
-// wides looks for UTF-16 and UTF-32 in d[from:to].
-func (sc *scan) wides(from, to int) {
-	for i := from &^ 15; i+8 <= len(sc.d) && i < to; i += 16 {
-		if i >= from && looksWide(binary.LittleEndian.Uint64(sc.d[i:])) {
-			sc.wide(i)
-		}
-	}
 }
 
 // decode scans the round's segments for what rules match in what they decode

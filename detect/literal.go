@@ -344,7 +344,7 @@ func repeated(sub *syntax.Regexp, lo, hi int, gap [][]*item) [][]*item {
 	// A long run's first and last bytes are enough to choose a literal from.
 	head, tail := lo, 0
 	if lo > 40 {
-		head, tail = 20, 4
+		head, tail = leastWord+1, 4
 	}
 	if hi > 0 {
 		hi -= head + tail
@@ -393,6 +393,7 @@ const (
 	literalReach = 24    // no literal is longer
 	maxGrams     = 6000  // that one literal may stand for
 	fewGrams     = 700   // more than that only if there is no other way
+	wordCost     = 3e-4  // of what is looked for in words instead
 	maxHits      = 0.005 // of a gram a byte, in a rough estimate
 )
 
@@ -407,14 +408,19 @@ func gramPair(seq []*item) (offsets [2]int, total int, cost float64) {
 		var grams int
 		for k := -2 + parity; k < len(seq)-1; k += 2 {
 			p, n := 1.0, 1
+			text := make([]byte, 0, gramSize)
 			for i := k; i < k+gramSize; i++ {
-				if i >= 0 && i < len(seq) {
-					p *= seq[i].frequency
-					n *= seq[i].folded
-				} else {
+				if i < 0 || i >= len(seq) {
 					n *= anyFolded
+					continue
+				}
+				p *= seq[i].frequency
+				n *= seq[i].folded
+				if len(seq[i].few) == 1 {
+					text = append(text, seq[i].few[0])
 				}
 			}
+			p = max(p, commonness(text))
 			if c := p + float64(n)/tableSize; k > -2 && c < best {
 				best, offsets[parity], grams = c, k, n
 			}
@@ -423,6 +429,26 @@ func gramPair(seq []*item) (offsets [2]int, total int, cost float64) {
 		total += grams
 	}
 	return offsets, total, cost
+}
+
+// commonWords are what source text is full of.
+const commonWords = "token key auth access secret password passwd api private public login user name table enable path pattern patch " +
+	"data type value string function return import export default const this that with from http https:// www .com .org json index " +
+	"object error config version service server client code read write file ation ment able node module window document element event color " +
+	"width state style license copyright software create update delete select message request response header content length number array test"
+
+// commonness is a lower bound for how often three or four characters are in
+// text, from what is known to be in many of them.
+func commonness(text []byte) float64 {
+	switch {
+	case len(text) < 3:
+		return 0
+	case bytes.Count(text, text[:1]) == len(text) && !isAlnum(text[0]):
+		return 2e-3 // lines of dashes
+	case strings.Contains(commonWords, string(text)):
+		return 5e-4
+	}
+	return 0
 }
 
 // chooseLiteral returns the string of seq that is likely to be rarest.
@@ -464,10 +490,13 @@ func chooseLiteral(seq []*item) (best literal, end int, ok bool) {
 			}
 		}
 	}
-	// Many grams slow down everything, even if they are never seen.
-	if !ok || total > fewGrams {
-		if w, e, found := chooseWord(seq); found {
+	// Many grams slow down everything, even if they are never seen; and a long
+	// word of a given start is rarer than some.
+	if many := !ok || total > fewGrams; many || bestCost > wordCost {
+		if w, e, found := chooseWord(seq); found && (many || w.wordAt > 0) {
 			best, end, ok = w, e, true
+		} else if !many {
+			// Good enough.
 		} else if w, e, found := chooseBack(seq); found {
 			best, end, ok = w, e, true
 		}

@@ -33,7 +33,7 @@ type prefilter struct {
 }
 
 const (
-	tableBits = 18
+	tableBits = 19
 	tableSize = 1 << tableBits
 	fold8     = 0x2020202020202020
 )
@@ -323,8 +323,8 @@ const (
 
 // places are where there may be something in a block.
 type places struct {
-	grams, words   [512]uint32
-	nGrams, nWords int
+	grams, words, wide    [512]uint32
+	nGrams, nWords, nWide int
 	from, to       int  // the block
 	high           bool // there are bytes that are not ASCII
 }
@@ -334,7 +334,7 @@ type places struct {
 func (f *prefilter) find(d []byte, from, to int, hit func(*places)) (folds bool) {
 	var p places
 	for from+findReads <= to {
-		next := f.look(d, from, min(to, from+findBlock+findReads), &p)
+		next := f.look(d, from, min(to, from+findBlock), &p)
 		p.from, p.to = from, next
 		hit(&p)
 		if p.high && !folds {
@@ -349,6 +349,7 @@ func (f *prefilter) find(d []byte, from, to int, hit func(*places)) (folds bool)
 	f.look(last[:], 0, len(last), &p)
 	p.nGrams = shift(p.grams[:p.nGrams], from, n)
 	p.nWords = shift(p.words[:p.nWords], from, n)
+	p.nWide = shift(p.wide[:p.nWide], from, n-7)
 	p.from, p.to = from, to
 	hit(&p)
 	return folds || p.high && hasFolds(d[from:to])
@@ -369,8 +370,8 @@ func shift(places []uint32, from, n int) int {
 // look notes the places in d[from:to], and returns how far it got.
 func (f *prefilter) look(d []byte, from, to int, out *places) (next int) {
 	var all uint64
-	grams, words := 0, 0
-	for from+findReads <= to && grams <= len(out.grams)-8 && words < len(out.words) {
+	grams, words, wide := 0, 0, 0
+	for from+findReads <= to && grams <= len(out.grams)-8 {
 		p := d[from : from+findReads]
 		x0 := binary.LittleEndian.Uint64(p)
 		x1 := binary.LittleEndian.Uint64(p[6:])
@@ -379,8 +380,12 @@ func (f *prefilter) look(d []byte, from, to int, out *places) (next int) {
 		all |= x0 | x2
 		if inWord(x0) && (inWord(x2) || from < 8 || inWord(binary.LittleEndian.Uint64(d[from-8:]))) {
 			// A word that is long enough goes on for eight bytes to one side.
-			out.words[words] = uint32(from)
+			out.words[words&(len(out.words)-1)] = uint32(from)
 			words++
+		}
+		if looksWide(x0) {
+			out.wide[wide&(len(out.wide)-1)] = uint32(from)
+			wide++
 		}
 		x0, x1, x2, x3 = x0|fold8, x1|fold8, x2|fold8, x3|fold8
 		b0 := f.table[gramHash(uint32(x0))]
@@ -400,7 +405,7 @@ func (f *prefilter) look(d []byte, from, to int, out *places) (next int) {
 		}
 		from += findStep
 	}
-	out.nGrams, out.nWords, out.high = grams, words, all&0x8080808080808080 != 0
+	out.nGrams, out.nWords, out.nWide, out.high = grams, words, wide, all&0x8080808080808080 != 0
 	return from
 }
 
@@ -442,7 +447,9 @@ func (sc *scan) verify(p *places) {
 	}
 	if sc.decodes() {
 		sc.percents(p.from, p.to)
-		sc.wides(p.from, p.to)
+		for _, at := range p.wide[:p.nWide] {
+			sc.wide(int(at))
+		}
 	}
 }
 

@@ -64,8 +64,9 @@ func (sc *scan) words(places []uint32) {
 // and DEL: a few more than are in words, for what can be asked of eight at once.
 func inWord(x uint64) bool {
 	const ones = 0x0101010101010101
-	y := x&(0x7F*ones) | 0x20*ones
-	// Adding 0x80-c sets the top bit of a byte that is c or more.
+	y := x | 0x20*ones
+	// Adding 0x80-c sets the top bit of a byte that is c or more. What is not
+	// ASCII carries over into the next byte, but then the answer is no anyhow.
 	letter := (y + (0x80-'a')*ones) &^ (y + (0x80-'z'-1)*ones)
 	digit := (y + (0x80-'+')*ones) &^ (y + (0x80-'9'-1)*ones)
 	low := y + (0x80-0x7F)*ones // _ with 0x20 set
