@@ -2,6 +2,9 @@
 // for each directory, compressed with gzip, zstd or not at all, or all of them
 // in one layer. It streams: the layers are larger than memory should be.
 //
+// As docker does, it adds a manifest.json, so that the same files in a tar are
+// what `docker save` writes, for those who read nothing else.
+//
 //	go run ./bench/mkimage -o OUT -codec gzip|zstd|none [-one] DIR...
 package main
 
@@ -60,6 +63,14 @@ func main() {
 	index, err := json.Marshal(map[string]any{"schemaVersion": 2, "manifests": []descriptor{manifest}})
 	check(err)
 	check(os.WriteFile(filepath.Join(*out, "index.json"), index, 0o644))
+	blob := func(d descriptor) string { return "blobs/sha256/" + strings.TrimPrefix(d.Digest, "sha256:") }
+	var layerFiles []string
+	for _, d := range layers {
+		layerFiles = append(layerFiles, blob(d))
+	}
+	saved, err := json.Marshal([]map[string]any{{"Config": blob(config), "RepoTags": []string{"bench:latest"}, "Layers": layerFiles}})
+	check(err)
+	check(os.WriteFile(filepath.Join(*out, "manifest.json"), saved, 0o644))
 	check(os.WriteFile(filepath.Join(*out, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644))
 }
 
