@@ -325,8 +325,8 @@ const (
 type places struct {
 	grams, words, wide    [512]uint32
 	nGrams, nWords, nWide int
-	from, to       int  // the block
-	high           bool // there are bytes that are not ASCII
+	from, to              int  // the block
+	high                  bool // there are bytes that are not ASCII
 }
 
 // find calls hit for the places in d[from:to], block by block. It reports
