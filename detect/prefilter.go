@@ -36,6 +36,7 @@ const (
 	tableBits = 19
 	tableSize = 1 << tableBits
 	fold8     = 0x2020202020202020
+	fold4     = 0x20202020
 )
 
 func gramHash(g uint32) uint32 { return g * 0x9E3779B1 >> (32 - tableBits) }
@@ -321,12 +322,27 @@ const (
 	findBlock = 8 << 10 // bytes after which what was found is looked into, while they are in the cache
 )
 
-// places are where there may be something in a block.
+// places are where there may be something in a block of text.
 type places struct {
-	grams, words, wide    [512]uint32
-	nGrams, nWords, nWide int
-	from, to              int  // the block
-	high                  bool // there are bytes that are not ASCII
+	from, to int  // the block
+	high     bool // it has bytes that are not ASCII
+
+	// Of up to findStep bytes: how far from the block's start, and in the lower
+	// eight bits at which of every other byte of them there may be a gram.
+	grams [findBlock / findStep]uint32
+	words [findBlock / findStep]uint32 // in d: eight bytes of a word, and as many beside
+	wides [findBlock / findStep]uint32 // in d: eight bytes of UTF-16 or UTF-32
+
+	nGrams, nWords, nWides int
+}
+
+// each calls yield for the places of grams in d.
+func (p *places) each(yield func(at int)) {
+	for _, g := range p.grams[:p.nGrams] {
+		for m := g & 0xFF; m != 0; m &= m - 1 {
+			yield(p.from + int(g>>8) + 2*bits.TrailingZeros32(m))
+		}
+	}
 }
 
 // find calls hit for the places in d[from:to], block by block. It reports
@@ -334,79 +350,87 @@ type places struct {
 func (f *prefilter) find(d []byte, from, to int, hit func(*places)) (folds bool) {
 	var p places
 	for from+findReads <= to {
-		next := f.look(d, from, min(to, from+findBlock), &p)
-		p.from, p.to = from, next
+		p.from, p.to = from, f.look(d, from, min(to, from+findBlock), &p)
 		hit(&p)
 		if p.high && !folds {
-			folds = hasFolds(d[from:min(to, next+utf8.UTFMax)])
+			folds = hasFolds(d[from:min(to, p.to+utf8.UTFMax)])
 		}
-		from = next
+		from = p.to
 	}
 	// The last literal may be shorter than what is read in a turn: look at
 	// zeros behind it, as any byte.
 	var last [findStep + findReads]byte
 	n := copy(last[:], d[from:to])
 	f.look(last[:], 0, len(last), &p)
-	p.nGrams = shift(p.grams[:p.nGrams], from, n)
-	p.nWords = shift(p.words[:p.nWords], from, n)
-	p.nWide = shift(p.wide[:p.nWide], from, n-7)
 	p.from, p.to = from, to
+	shift := func(places []uint32, n int) (k int) {
+		for _, at := range places {
+			if int(at) < n {
+				places[k] = uint32(from) + at
+				k++
+			}
+		}
+		return k
+	}
+	for i := range p.grams[:p.nGrams] {
+		for k := 0; k < 8; k++ {
+			if int(p.grams[i]>>8)+2*k >= n {
+				p.grams[i] &^= 1 << k
+			}
+		}
+	}
+	p.nWords, p.nWides = shift(p.words[:p.nWords], n), shift(p.wides[:p.nWides], n-7)
 	hit(&p)
 	return folds || p.high && hasFolds(d[from:to])
 }
 
-// shift adds from to the places before n, and returns how many there are.
-func shift(places []uint32, from, n int) int {
-	k := 0
-	for _, at := range places {
-		if int(at) < n {
-			places[k] = uint32(from) + at
-			k++
-		}
-	}
-	return k
-}
-
-// look notes the places in d[from:to], and returns how far it got.
+// look notes what there is in d[from:to], and returns how far it got. There are
+// two loops because the first wants all registers for itself.
 func (f *prefilter) look(d []byte, from, to int, out *places) (next int) {
-	var all uint64
-	grams, words, wide := 0, 0, 0
-	for from+findReads <= to && grams <= len(out.grams)-8 {
-		p := d[from : from+findReads]
-		x0 := binary.LittleEndian.Uint64(p)
-		x1 := binary.LittleEndian.Uint64(p[6:])
-		x2 := binary.LittleEndian.Uint64(p[8:])
-		x3 := binary.LittleEndian.Uint64(p[14:])
-		all |= x0 | x2
-		if inWord(x0) && (inWord(x2) || from < 8 || inWord(binary.LittleEndian.Uint64(d[from-8:]))) {
-			// A word that is long enough goes on for eight bytes to one side.
-			out.words[words&(len(out.words)-1)] = uint32(from)
-			words++
-		}
-		if looksWide(x0) {
-			out.wide[wide&(len(out.wide)-1)] = uint32(from)
-			wide++
-		}
-		x0, x1, x2, x3 = x0|fold8, x1|fold8, x2|fold8, x3|fold8
-		b0 := f.table[gramHash(uint32(x0))]
-		b1 := f.table[gramHash(uint32(x0>>16))]
-		b2 := f.table[gramHash(uint32(x0>>32))]
-		b3 := f.table[gramHash(uint32(x1))]
-		b4 := f.table[gramHash(uint32(x2))]
-		b5 := f.table[gramHash(uint32(x2>>16))]
-		b6 := f.table[gramHash(uint32(x2>>32))]
-		b7 := f.table[gramHash(uint32(x3))]
+	block, n := d[from:to], 0
+	for b := block; len(b) >= findReads; b = b[findStep:] {
+		p := (*[findReads]byte)(b)
+		x := binary.LittleEndian.Uint64(p[0:]) | fold8
+		b0 := f.table[gramHash(uint32(x))]
+		b1 := f.table[gramHash(uint32(x>>16))]
+		b2 := f.table[gramHash(uint32(x>>32))]
+		b3 := f.table[gramHash(binary.LittleEndian.Uint32(p[6:])|fold4)]
+		x = binary.LittleEndian.Uint64(p[8:]) | fold8
+		b4 := f.table[gramHash(uint32(x))]
+		b5 := f.table[gramHash(uint32(x>>16))]
+		b6 := f.table[gramHash(uint32(x>>32))]
+		b7 := f.table[gramHash(binary.LittleEndian.Uint32(p[14:])|fold4)]
 		if b0|b1|b2|b3|b4|b5|b6|b7 != 0 {
-			m := uint(b0) | uint(b1)<<1 | uint(b2)<<2 | uint(b3)<<3 | uint(b4)<<4 | uint(b5)<<5 | uint(b6)<<6 | uint(b7)<<7
-			for ; m != 0; m &= m - 1 {
-				out.grams[grams&(len(out.grams)-1)] = uint32(from + 2*bits.TrailingZeros(m))
-				grams++
-			}
+			m := uint32(b0) | uint32(b1)<<1 | uint32(b2)<<2 | uint32(b3)<<3 | uint32(b4)<<4 | uint32(b5)<<5 | uint32(b6)<<6 | uint32(b7)<<7
+			out.grams[n&(len(out.grams)-1)] = uint32(len(block)-len(b))<<8 | m
+			n++
 		}
-		from += findStep
 	}
-	out.nGrams, out.nWords, out.nWide, out.high = grams, words, wide, all&0x8080808080808080 != 0
-	return from
+	out.nGrams = n
+
+	var all, before uint64
+	before = inWordMask // at the text's start nothing can be said
+	if from >= 8 {
+		before = binary.LittleEndian.Uint64(d[from-8:])
+	}
+	out.nWords, out.nWides = 0, 0
+	for next = from; next+findReads <= to; next += findStep {
+		p := d[next : next+findReads]
+		x, y := binary.LittleEndian.Uint64(p), binary.LittleEndian.Uint64(p[8:])
+		all |= x | y
+		if inWord(x) && (inWord(y) || inWord(before)) {
+			// A word that is long enough goes on for eight bytes to one side.
+			out.words[out.nWords&(len(out.words)-1)] = uint32(next)
+			out.nWords++
+		}
+		if looksWide(x) {
+			out.wides[out.nWides&(len(out.wides)-1)] = uint32(next)
+			out.nWides++
+		}
+		before = y
+	}
+	out.high = all&0x8080808080808080 != 0
+	return next
 }
 
 // fold8At gives eight bytes of d, as many as there are, with bit 0x20 set.
@@ -425,14 +449,15 @@ func (sc *scan) verify(p *places) {
 	sc.high = sc.high || p.high
 	sc.words(p.words[:p.nWords])
 	f := sc.s.filter
-	for _, at := range p.grams[:p.nGrams] {
-		x := fold8At(sc.d, int(at))
-		for i := range f.lists[f.list[gramHash(uint32(x))]] {
-			g := &f.lists[f.list[gramHash(uint32(x))]][i]
+	p.each(func(at int) {
+		x := fold8At(sc.d, at)
+		list := f.lists[f.list[gramHash(uint32(x))]]
+		for i := range list {
+			g := &list[i]
 			if x&g.mask != g.bytes {
 				continue
 			}
-			t, start := &f.literals[g.literal], int(at)-int(g.offset)
+			t, start := &f.literals[g.literal], at-int(g.offset)
 			if t.at(sc.d, start) {
 				if int(g.literal) == f.escape {
 					if sc.decodes() {
@@ -444,10 +469,10 @@ func (sc *scan) verify(p *places) {
 				sc.hits(t, start)
 			}
 		}
-	}
+	})
 	if sc.decodes() {
 		sc.percents(p.from, p.to)
-		for _, at := range p.wide[:p.nWide] {
+		for _, at := range p.wides[:p.nWides] {
 			sc.wide(int(at))
 		}
 	}
@@ -552,15 +577,15 @@ func (f *prefilter) findFolded(sc *scan, end int, folds [2]fold, found func(t *t
 			k += step
 		}
 		f.find(plain[:n], 0, n, func(p *places) {
-			for _, at := range p.grams[:p.nGrams] {
-				for _, g := range f.lists[f.list[gramHash(uint32(fold8At(plain[:n], int(at))))]] {
+			p.each(func(at int) {
+				for _, g := range f.lists[f.list[gramHash(uint32(fold8At(plain[:n], at)))]] {
 					// Without the character in it, the literal was found before.
-					t, start := &f.literals[g.literal], int(at)-int(g.offset)
+					t, start := &f.literals[g.literal], at-int(g.offset)
 					if start >= 0 && start <= center && center < start+len(t.sets) && where[start] >= sc.from && t.at(plain[:n], start) {
 						found(t, where[start])
 					}
 				}
-			}
+			})
 		})
 		i = next + 1
 	}

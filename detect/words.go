@@ -60,6 +60,9 @@ func (sc *scan) words(places []uint32) {
 	}
 }
 
+// inWordMask is eight bytes of a word.
+const inWordMask = 0x6161616161616161
+
 // inWord reports whether eight bytes are letters, digits, or some of + , - . / _
 // and DEL: a few more than are in words, for what can be asked of eight at once.
 func inWord(x uint64) bool {
