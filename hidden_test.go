@@ -2,7 +2,9 @@ package leakscan_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -170,6 +172,55 @@ func TestHiddenInCompression(t *testing.T) {
 			everywhere(t, token, testimage.DockerArchive(withLayer(plain, stored)), false)
 		})
 	}
+}
+
+// TestHiddenInEncodings has the token encoded: in a file, in ENV, in the command
+// that made the layer. Neither form may be shown.
+func TestHiddenInEncodings(t *testing.T) {
+	token := testimage.GitHubToken(77)
+	utf16 := func(s string) string { return strings.Join(strings.Split(s, ""), "\x00") + "\x00" }
+	percent := func(s string) (out string) {
+		for i := range len(s) {
+			out += fmt.Sprintf("%%%02x", s[i])
+		}
+		return out
+	}
+	for name, encode := range map[string]func(string) string{
+		"base64": func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
+		"base64 of base64": func(s string) string {
+			s = base64.StdEncoding.EncodeToString([]byte(s))
+			return base64.RawURLEncoding.EncodeToString([]byte(s))
+		},
+		"hex":              func(s string) string { return hex.EncodeToString([]byte(s)) },
+		"percent":          percent,
+		"UTF-16 in base64": func(s string) string { return base64.StdEncoding.EncodeToString([]byte(utf16(s))) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			encoded := encode("token=" + token)
+			for place, image := range map[string]testimage.Image{
+				"a file":  {Layers: []testimage.Layer{{CreatedBy: "COPY . .", Entries: []testimage.Entry{testimage.File("etc/app.conf", "data = \""+encoded+"\"\n")}}}},
+				"ENV":     {Layers: []testimage.Layer{{CreatedBy: "COPY . .", Entries: []testimage.Entry{testimage.File("a", "x")}}}, Env: []string{"DATA=" + encoded}},
+				"history": {Layers: []testimage.Layer{{CreatedBy: "RUN echo " + encoded + " | decode > f", Entries: []testimage.Entry{testimage.File("a", "x")}}}},
+			} {
+				image.Name = "a:b"
+				archive := testimage.DockerArchive(image.Build())
+				everywhere(t, token, archive, true)
+				rep := scan(t, write(t, archive), leakscan.Options{})
+				for _, f := range rep.Findings {
+					for _, l := range f.Locations {
+						if len(l.Encodings) == 0 {
+							t.Errorf("%s: %s at %s is not said to be encoded", place, f.Rule, l.Path)
+						}
+					}
+				}
+				judge(t, place, encoded, rep, true)
+			}
+		})
+	}
+	t.Run("UTF-16 in a file", func(t *testing.T) {
+		image := testimage.Image{Name: "a:b", Layers: []testimage.Layer{{CreatedBy: "COPY . .", Entries: []testimage.Entry{testimage.File("app.ini", "\xFF\xFE"+utf16("token="+token+"\r\n"))}}}}
+		everywhere(t, token, testimage.DockerArchive(image.Build()), true)
+	})
 }
 
 func TestHiddenInDocuments(t *testing.T) {
