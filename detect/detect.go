@@ -4,11 +4,12 @@
 // # What counts
 //
 // A [Scanner] finds what gitleaks v8.30.1 finds when it is given the whole file
-// as one text and decodes nothing: the rule's keyword must occur in the file,
-// its pattern must match (leftmost first, no overlaps), the secret must have
-// more than the rule's entropy, and no allowlist may apply. A finding of a
-// rule whose ID says "generic" gives way to one of another rule on its line
-// that contains it. The differences:
+// as one text: the rule's keyword must occur in the file, its pattern must
+// match (leftmost first, no overlaps), the secret must have more than the
+// rule's entropy, no allowlist may apply, and the rules that it requires must
+// match, too. A finding of a rule whose ID says "generic" gives way to one of
+// another rule on its line that contains it. What is encoded is found decoded
+// as well (decode.go). The differences:
 //
 //   - A comment `gitleaks:allow` means nothing. Text inside an image must not
 //     be able to switch the scanner off.
@@ -20,18 +21,35 @@
 //     its pattern needs an end that is farther away, not found.
 //   - In a file of more than 1 MiB, a keyword outside of the match must come
 //     before it, or in the same MiB. Of the default rules this concerns the
-//     six whose pattern does not contain their keyword.
+//     six whose pattern does not contain their keyword. A keyword written with
+//     a character that is ASCII only in lower case counts in its MiB only.
+//   - A JSON Web Token's header is at most 16 KiB long: that is how far before
+//     a literal a match may start.
+//   - gitleaks decodes base64, hex, per cent and \u escapes of ASCII text; we
+//     decode text of any language, lines that are wrapped, UTF-16 and UTF-32,
+//     and what stands behind a separator in a longer word. A generic finding
+//     gives way to what is found encoded in it.
 //
 // # How it runs
 //
 // A stream passes through a buffer of fixed size in rounds ([Scanner.Scan],
-// stream.go). In each round a prefilter (prefilter.go) looks for byte strings
-// that the patterns can't match without (literal.go); where it finds one, the
-// pattern runs over a window around it (window.go), and what matches is judged
-// (judge.go). A pattern that has no such string runs around long runs of the
-// characters it needs (run.go) or over the whole buffer, and only if the rule's
-// keyword occurred. So memory does not grow with the file, and most
-// bytes are only ever seen by the prefilter.
+// stream.go). In each round
+//
+//  1. the prefilter (prefilter.go) looks for byte strings that the patterns
+//     can't match without (literal.go, which reads them out of the pattern),
+//     and for long words (words.go);
+//  2. a literal that is there opens a hit, if what must come behind it can
+//     (window.go);
+//  3. the pattern runs at the place where a match with that literal starts, by
+//     a small matcher of our own (matcher.go), or with package regexp over a
+//     window around it;
+//  4. what matches is judged: groups, entropy, allowlists (judge.go);
+//  5. what looks encoded is decoded and scanned in turn.
+//
+// A pattern without such a string runs around long runs of the characters it
+// needs (run.go) or over the whole buffer, and only if the rule's keyword
+// occurred. [Scanner.Explain] says for each rule how it runs. So memory does
+// not grow with the file, and most bytes are only ever seen by the prefilter.
 package detect
 
 import (
