@@ -12,7 +12,8 @@ import (
 )
 
 // reference is the plain way: every pattern over the whole text, no prefilter,
-// no window, no stream. It shares only the judgement of a single match.
+// no window, no stream, no matcher. It shares only the judgement of a single
+// match.
 func reference(s *Scanner, path string, text []byte) (out []found) {
 	type hit struct {
 		found
@@ -30,8 +31,7 @@ func reference(s *Scanner, path string, text []byte) (out []found) {
 		for _, loc := range r.pattern().FindAllIndex(text, -1) {
 			match := bytes.Trim(text[loc[0]:loc[1]], "\n")
 			start := loc[0] + bytes.Index(text[loc[0]:loc[1]], match)
-			from, to := r.secretOf(match)
-			secret := match[from:to]
+			secret := plainSecret(r, match)
 			if r.MinEntropy != 0 && entropy(secret) <= r.MinEntropy {
 				continue
 			}
@@ -62,6 +62,23 @@ func reference(s *Scanner, path string, text []byte) (out []found) {
 		out = append(out, h.found)
 	}
 	return out
+}
+
+// plainSecret is rule.secretOf by package regexp alone.
+func plainSecret(r *rule, match []byte) []byte {
+	groups := r.pattern().FindSubmatch(match)
+	if len(groups) < 2 {
+		return match
+	}
+	if r.SecretGroup > 0 {
+		return groups[r.SecretGroup]
+	}
+	for _, g := range groups[1:] {
+		if len(g) > 0 {
+			return g
+		}
+	}
+	return match
 }
 
 // FuzzScan compares the windowed stream, cut anywhere and read in any portions,
