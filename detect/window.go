@@ -195,6 +195,10 @@ func (p *plan) reach(stretch int) (lead, length int) {
 		if l.back != nil {
 			lead = max(lead, stretch)
 		}
+		if l.folds {
+			// A folding character that breaks the word must be seen.
+			lead = max(lead, l.lead.wide+utf8.UTFMax*(l.wordAt+l.word))
+		}
 	}
 	if p.run != nil {
 		lead = max(lead, p.run.lead.wide+p.run.n)
