@@ -3,6 +3,7 @@ package detect
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"reflect"
@@ -347,10 +348,7 @@ func shrink(text []byte, fails func([]byte) bool) []byte {
 func (c *ruleCase) report(t testing.TB, seed uint64, text []byte) {
 	t.Helper()
 	for i := range c.set.Rules { // one rule is better than three
-		one := newRuleCase(t, rules.Set{Rules: c.set.Rules[i : i+1]})
-		for n := range c.cut {
-			one.cut[n] = newRules(t, Options{MaxDecode: -1, limits: c.cut[n].limits}, one.set)
-		}
+		one := newRuleCase(t, rules.Set{Rules: c.set.Rules[i : i+1]}, slices.Collect(maps.Keys(c.cut))...)
 		if one.differs(t, text) != "" {
 			c = one
 			break
@@ -424,7 +422,7 @@ func TestMatcher(t *testing.T) {
 		if err != nil || !compiles(p) {
 			continue
 		}
-		m := newMatcher(tree, 0)
+		m := newMatcher(tree, 0, 0)
 		given++
 		if m == nil {
 			continue
