@@ -42,6 +42,9 @@ func TestMatcherRegressions(t *testing.T) {
 		// The lazy prefix is inside of a group with more than itself.
 		{`([\w.]{0,9}?key)=(\w{3,8})`, "my.key=abc", "my.key=abc", "my.key"},
 		{`((?i)\w{0,11}?(?:xo|tok)\s?"?((?:[a-f]{2}-?){2,5}))(?:;|$)`, "a_XOabcd;", "a_XOabcd;", "a_XOabcd"},
+		// A class has a folding character, but not what it folds to.
+		{"sk-_k(\u017F|\u212A|tok)", "sk-_k\u212A", "sk-_k\u212A", "\u212A"},
+		{"\n--key([.\u212A])[ks]{2};", "ab\n--key\u212Aks;", "--key\u212Aks;", "--key\u212Aks;"},
 		{`((?:[a-c]{0,8}?key):\w)\w{3}`, "bkey:1234", "bkey:1234", "bkey:1"},
 	} {
 		c := newRuleCase(t, rules.Set{Rules: []rules.Rule{{ID: "r", Pattern: tt.pattern}}}, 3, 10)
