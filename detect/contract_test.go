@@ -59,7 +59,7 @@ var contract = []struct {
 func TestContract(t *testing.T) {
 	whole := newScanner(t, Options{MaxDecode: -1})
 	whole.prepared.Do(whole.prepare)
-	tries := rounds(t, 3, 1)
+	tries := rounds(t, 2, 1)
 	type edge struct {
 		s      *Scanner
 		filler int // so that an edge is where it ends

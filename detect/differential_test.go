@@ -303,7 +303,7 @@ func TestSameAsGitleaks(t *testing.T) {
 	for _, r := range set.Rules {
 		if n := c.byRule[r.ID]; n == 0 && r.Pattern != "" {
 			t.Errorf("%s: gitleaks found none of those planted", r.ID)
-		} else if n < 20 {
+		} else if n < 20 && r.Pattern != "" {
 			t.Logf("%s: gitleaks found only %d of those planted", r.ID, n)
 		}
 	}

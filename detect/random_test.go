@@ -358,7 +358,7 @@ func (c *ruleCase) report(t testing.TB, seed uint64, text []byte) {
 }
 
 func TestRandomRules(t *testing.T) {
-	sets, texts := rounds(t, 2500, 150), 4
+	sets, texts := rounds(t, 2200, 150), 4
 	cases, matches, cuts, failed := 0, 0, 0, 0
 	for seed := range uint64(sets) {
 		g := &generator{Rand: rand.New(rand.NewPCG(seed, 1)), wide: seed%4 == 0, long: seed%16 == 0}
