@@ -18,11 +18,13 @@
 //   - "The line" reaches at most 64 KiB to both sides of the match, for
 //     allowlists and for what gives way to what.
 //   - A match is at most 256 KiB long. One that would be longer is cut or, if
-//     its pattern needs an end that is farther away, not found.
+//     its pattern needs an end that is farther away, not found. The first part
+//     of a JSON Web Token is at most 16 KiB long.
 //   - In a file of more than 1 MiB, a keyword outside of the match must come
 //     before it, or in the same MiB. Of the default rules this concerns the
-//     six whose pattern does not contain their keyword. A keyword written with
-//     a character that is ASCII only in lower case counts in its MiB only.
+//     six whose pattern does not contain their keyword; and of the others, a
+//     match that has it with U+017F (ſ) for an s. A keyword written with a
+//     character that is ASCII only in lower case counts in its MiB only.
 //   - A JSON Web Token's header is at most 16 KiB long: that is how far before
 //     a literal a match may start.
 //   - gitleaks decodes base64, hex, per cent and \u escapes of ASCII text; we

@@ -13,10 +13,15 @@ import (
 // that no test has to hold a secret that some other scanner would cry over.
 type generator struct {
 	*rand.Rand
-	long bool // unbounded repeats go on for a while
-	wide bool // letters may become those that only fold to ASCII
-	calm bool // few words of a host are keywords
+	long  bool // unbounded repeats go on for a while
+	wide  bool // letters may become those that only fold to ASCII
+	most  bool // repeats go on as long as they can
+	least bool // and as short
+	calm  bool // few words of a host are keywords
 }
+
+// pick returns one of the choices.
+func pick[T any](g *generator, choices ...T) T { return choices[g.IntN(len(choices))] }
 
 func (g *generator) pattern(p string) string {
 	tree, err := syntax.Parse(p, syntax.Perl)
@@ -98,6 +103,9 @@ func (g *generator) class(ranges []rune) rune {
 func (g *generator) repeat(b *strings.Builder, sub *syntax.Regexp, lo, hi int) {
 	n := lo
 	switch {
+	case g.least:
+	case g.most && hi >= 0:
+		n = hi
 	case hi < 0 && g.long:
 		n += g.IntN(400)
 	case hi < 0:
@@ -139,15 +147,29 @@ func (g *generator) host(kind string) []byte {
 			fmt.Fprintf(&b, "const %s = {%s: '%s', %s: %d};\n", word(), word(), word(), word(), g.IntN(1e9))
 		case "minified":
 			fmt.Fprintf(&b, "%s:function(e,t){return %s(%d,\"%s\")},%s=", word()[:1], word(), g.IntN(1e6), word(), word())
+		case "bundle": // minified, by a tool that breaks lines
+			fmt.Fprintf(&b, "%s=function(e,t){return %s(%d,\"%s\")};", word()[:1], word(), g.IntN(1e6), word())
+			if g.IntN(10) == 0 {
+				b.WriteByte('\n')
+			}
 		case "binary":
 			for range 64 {
 				b.WriteByte(byte(g.IntN(256)))
 			}
 			b.WriteString(word())
+			if g.IntN(8) == 0 {
+				b.WriteByte('\n')
+			}
+		case "unicode":
+			for range 1 + g.IntN(9) {
+				fmt.Fprintf(&b, "%s%s%s ", pick(g, "密钥", "“", "é", "naïve", "Ключ", "ключ:", "’", "…", "\U0001F511", "\xff", "\xe5\xaf", "\u00a0", ""),
+					word(), pick(g, "＝", "”", "：", "ü", "\xc3", "\u200b", "=“", ""))
+			}
+			b.WriteByte('\n')
 		}
 	}
 	b.WriteByte('\n') // see the package comment: gitleaks' last line
 	return b.Bytes()
 }
 
-var hosts = []string{"text", "js", "minified", "binary", "crlf"}
+var hosts = []string{"text", "js", "minified", "binary", "crlf", "bundle", "unicode"}

@@ -264,6 +264,13 @@ func sequences(re *syntax.Regexp) [][]*item {
 			}
 			set.addRange(lo, hi)
 		}
+		for _, f := range foldsInPatterns {
+			// They are looked for as what they fold to, so that must be in the
+			// class as well: it is when case is ignored.
+			if r, _ := utf8.DecodeRuneInString(f.char); !set[f.as] && slices.Contains(re.Rune, r) {
+				return gap
+			}
+		}
 		return [][]*item{{newItem(set, measure(re, nil))}}
 	case syntax.OpCapture:
 		return sequences(re.Sub[0])

@@ -84,6 +84,10 @@ func newMatcher(tree *syntax.Regexp, prefix, rest int) *matcher {
 			m.rest = at
 		}
 	})
+	if behind := flatten(tree, nil); len(behind) != len(parts) && !b.failed {
+		// The prefix is inside of a group, which is of no interest there.
+		m.tail = b.concat(behind[prefix:], end, nil)
+	}
 	if b.failed || m.tail == nil {
 		return nil
 	}

@@ -15,6 +15,7 @@ type limits struct {
 	chunk    int // new bytes that one round commits
 	maxMatch int // no match is longer
 	line     int // how far "the line" reaches to each side of a match
+	stretch  int // see backReach, which it is if it is 0
 
 	// From the rules, by fit:
 	back int // bytes kept before a round's start
@@ -26,8 +27,11 @@ var defaultLimits = limits{chunk: 1 << 20, maxMatch: 256 << 10, line: 64 << 10}
 
 // fit makes room for the longest match that a pattern can have.
 func (l *limits) fit(rs []*rule) {
+	if l.stretch == 0 {
+		l.stretch = backReach
+	}
 	for _, r := range rs {
-		lead, length := r.plan.reach()
+		lead, length := r.plan.reach(l.stretch)
 		l.lead = max(l.lead, lead)
 		l.maxMatch = max(l.maxMatch, length)
 	}
@@ -537,7 +541,7 @@ func (sc *scan) emit(yield func(Match, error) bool) bool {
 	commit, reach := sc.base+int64(sc.commit), int64(sc.s.limits.line)
 	final := len(sc.found)
 	if !sc.end && sc.cut < 0 {
-		hold := max(sc.lineStart, commit-reach)
+		hold := max(sc.lineStart-1, commit-reach) // a match that starts with a newline is on the line after it
 		final = sort.Search(len(sc.found), func(i int) bool { return sc.found[i].start >= hold })
 	}
 	held := false
@@ -581,7 +585,7 @@ func (sc *scan) emit(yield func(Match, error) bool) bool {
 		}
 	}
 	if !held { // those held may give way to recent ones
-		sc.recent = slices.DeleteFunc(sc.recent, func(f finding) bool { return f.start < max(sc.lineStart, commit-2*reach) })
+		sc.recent = slices.DeleteFunc(sc.recent, func(f finding) bool { return f.start < max(sc.lineStart-1, commit-2*reach) })
 	}
 	sc.found = slices.Delete(sc.found, 0, final)
 	return true

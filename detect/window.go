@@ -189,11 +189,15 @@ func flatten(re *syntax.Regexp, parts []*syntax.Regexp) []*syntax.Regexp {
 
 // reach returns how far before a literal a match may start, and how long a
 // match of bounded length may be.
-func (p *plan) reach() (lead, length int) {
+func (p *plan) reach(stretch int) (lead, length int) {
 	for _, l := range p.literals {
 		lead = max(lead, l.lead.wide)
 		if l.back != nil {
-			lead = max(lead, backReach)
+			lead = max(lead, stretch)
+		}
+		if l.folds {
+			// A folding character that breaks the word must be seen.
+			lead = max(lead, l.lead.wide+utf8.UTFMax*(l.wordAt+l.word))
 		}
 	}
 	if p.run != nil {
@@ -395,7 +399,7 @@ func (sc *scan) hit(i, k, at int) {
 // d[at:], some way behind.
 func (sc *scan) backHits(i, k, at int) {
 	l := &sc.s.rules[i].plan.literals[k]
-	low := max(sc.from, at-backReach)
+	low := max(sc.from, at-sc.s.limits.stretch)
 	for at--; at >= low && l.back[sc.d[at]]; at-- {
 		if startsWith(sc.d[at:], l.start) {
 			sc.hit(i, k, at)
