@@ -25,8 +25,6 @@
 //     six whose pattern does not contain their keyword; and of the others, a
 //     match that has it with U+017F (ſ) for an s. A keyword written with a
 //     character that is ASCII only in lower case counts in its MiB only.
-//   - A JSON Web Token's header is at most 16 KiB long: that is how far before
-//     a literal a match may start.
 //   - gitleaks decodes base64, hex, per cent and \u escapes of ASCII text; we
 //     decode text of any language, lines that are wrapped, UTF-16 and UTF-32,
 //     and what stands behind a separator in a longer word. A generic finding
