@@ -47,7 +47,7 @@ func BenchmarkPrefilter(b *testing.B) {
 		b.Run(kind, func(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			for b.Loop() {
-				s.filter.find(text, 0, len(text), func(*places) {})
+				s.filter.find(text, 0, len(text), new(places), func(*places) {})
 			}
 		})
 	}

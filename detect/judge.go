@@ -19,6 +19,7 @@ import (
 type rule struct {
 	*rules.Rule
 	generic    bool // gives way to others on its line
+	dotted     bool // a keyword has an i, which İ is in lower case
 	needs      []need
 	required   bool // by another rule
 	path       *pathPattern
@@ -33,6 +34,7 @@ type rule struct {
 
 func newRule(r *rules.Rule) (*rule, error) {
 	c := &rule{Rule: r, generic: strings.Contains(strings.ToLower(r.ID), "generic")}
+	c.dotted = slices.ContainsFunc(r.Keywords, func(k string) bool { return strings.Contains(k, "i") })
 	if r.Path != "" {
 		p, err := newPathPattern(r.Path)
 		if err != nil {
@@ -125,8 +127,9 @@ func (r *rule) applies(path string, anyPath bool) bool {
 // pattern looks at what is around it, the groups come out differently.
 func (r *rule) secretOf(match []byte) (from, to int) {
 	var g []int
+	var buf [8]int
 	if m := r.matcher(); m != nil {
-		g = m.find(match)
+		g = m.find(match, buf[:])
 	}
 	if g == nil {
 		g = r.on(match).FindSubmatchIndex(match)
@@ -313,4 +316,8 @@ func (r *rule) hasKeyword(text []byte) bool {
 		}
 	}
 	return false
+}
+
+func isASCII(b []byte) bool {
+	return !slices.ContainsFunc(b, func(c byte) bool { return c >= utf8.RuneSelf })
 }

@@ -461,11 +461,11 @@ func (m *match) holds(op nodeOp, at int) bool {
 }
 
 // find returns the groups of a match of the whole pattern that starts where the
-// text does, or nil.
-func (m *matcher) find(text []byte) []int {
-	groups := make([]int, 2*m.groups)
-	for i := range groups {
-		groups[i] = -1
+// text does, or nil. It puts them into buf if there is room.
+func (m *matcher) find(text []byte, buf []int) []int {
+	groups := buf[:0]
+	for range 2 * m.groups {
+		groups = append(groups, -1)
 	}
 	run := match{d: text, begin: true, end: true, groups: groups}
 	if groups[1] = run.run(m.start, 0); groups[1] < 0 {

@@ -21,9 +21,11 @@ import (
 // with a table of bits, which holds eight times as much, 0.7; an Aho-Corasick
 // automaton, a dense DFA and RE2's set matcher between 0.05 and 0.25.
 type prefilter struct {
-	table [tableSize]uint8  // 1: some literal has a gram with this hash
-	list  [tableSize]uint16 // which ones: an index of lists
-	lists [][]gram
+	table [tableSize]uint8 // 1: some literal has a gram with this hash
+	index []indexedGram    // of a power of two
+	lists [][]gram         // what is to be compared for which of the grams; the first is empty
+
+	indexShift int
 
 	literals []target
 	always   []int // rules that run over everything
@@ -33,7 +35,7 @@ type prefilter struct {
 }
 
 const (
-	tableBits = 19
+	tableBits = 18
 	tableSize = 1 << tableBits
 	fold8     = 0x2020202020202020
 	fold4     = 0x20202020
@@ -41,11 +43,27 @@ const (
 
 func gramHash(g uint32) uint32 { return g * 0x9E3779B1 >> (32 - tableBits) }
 
+// indexedGram is a gram in a hash table, at the first free place from its hash
+// on. Less than half of the places are taken.
+type indexedGram struct {
+	gram uint32
+	list uint32 // an index of prefilter.lists; 0: none is here
+}
+
+// compared gives what is to be compared where the gram is.
+func (f *prefilter) compared(g uint32) []gram {
+	for i := g * 0x85EBCA6B >> f.indexShift; ; i++ {
+		if x := &f.index[i&uint32(len(f.index)-1)]; x.gram == g || x.list == 0 {
+			return f.lists[x.list]
+		}
+	}
+}
+
 // gram is what is compared first at a place where a literal may be: eight
 // bytes in one step.
 type gram struct {
 	bytes, mask uint64 // with bit 0x20 set
-	literal     uint16
+	literal     uint32
 	offset      int16 // in the literal; it may be -1
 }
 
@@ -69,7 +87,7 @@ type filterState struct {
 
 func newPrefilter(rs []*rule) *prefilter {
 	f := &prefilter{lists: [][]gram{nil}}
-	b := filterBuilder{f: f, known: map[string]int{}, byHash: map[uint32][]uint16{}}
+	b := filterBuilder{f: f, known: map[string]int{}, byGram: map[uint32][]uint32{}}
 	for i, r := range rs {
 		if r.Pattern == "" {
 			continue
@@ -138,7 +156,7 @@ func keywordLiteral(k string) (*literal, bool) {
 type filterBuilder struct {
 	f      *prefilter
 	known  map[string]int
-	byHash map[uint32][]uint16 // twice the literal, and the parity of the gram
+	byGram map[uint32][]uint32 // twice the literal, and the parity of the gram
 }
 
 // target returns the one target for literals that look the same.
@@ -168,13 +186,13 @@ func (b *filterBuilder) target(l *literal, edge bool) *target {
 			return &b.f.literals[i]
 		}
 		for parity, offset := range l.grams {
-			b.addGrams(uint16(2*i+parity), l.sets, offset)
+			b.addGrams(uint32(2*i+parity), l.sets, offset)
 		}
 	}
 	return &b.f.literals[i]
 }
 
-func (b *filterBuilder) addGrams(id uint16, sets []*byteSet, offset int) {
+func (b *filterBuilder) addGrams(id uint32, sets []*byteSet, offset int) {
 	var at [gramSize][]byte
 	for i := range at {
 		if k := offset + i; k >= 0 && k < len(sets) {
@@ -187,9 +205,9 @@ func (b *filterBuilder) addGrams(id uint16, sets []*byteSet, offset int) {
 		for _, c1 := range at[1] {
 			for _, c2 := range at[2] {
 				for _, c3 := range at[3] {
-					h := gramHash(uint32(c0) | uint32(c1)<<8 | uint32(c2)<<16 | uint32(c3)<<24)
-					if l := b.byHash[h]; len(l) == 0 || l[len(l)-1] != id {
-						b.byHash[h] = append(l, id)
+					g := uint32(c0) | uint32(c1)<<8 | uint32(c2)<<16 | uint32(c3)<<24
+					if l := b.byGram[g]; len(l) == 0 || l[len(l)-1] != id {
+						b.byGram[g] = append(l, id)
 					}
 				}
 			}
@@ -198,28 +216,36 @@ func (b *filterBuilder) addGrams(id uint16, sets []*byteSet, offset int) {
 }
 
 func (b *filterBuilder) finish() {
-	ids := map[string]uint16{}
-	for h, l := range b.byHash {
+	f := b.f
+	size := 1 << bits.Len(uint(2*len(b.byGram)))
+	f.index, f.indexShift = make([]indexedGram, size), 32-bits.Len(uint(size-1))
+	ids := map[string]uint32{}
+	for g, l := range b.byGram {
 		var key []byte
 		for _, x := range l {
-			key = binary.LittleEndian.AppendUint16(key, x)
+			key = binary.LittleEndian.AppendUint32(key, x)
 		}
 		id, ok := ids[string(key)]
 		if !ok {
-			id = uint16(len(b.f.lists))
+			id = uint32(len(f.lists))
 			ids[string(key)] = id
 			var list []gram
 			for _, x := range l {
-				list = append(list, b.f.literals[x/2].gram(x/2, int(x%2)))
+				list = append(list, f.literals[x/2].gram(x/2, int(x%2)))
 			}
-			b.f.lists = append(b.f.lists, list)
+			f.lists = append(f.lists, list)
 		}
-		b.f.table[h], b.f.list[h] = 1, id
+		f.table[gramHash(g)] = 1
+		i := g * 0x85EBCA6B >> f.indexShift
+		for f.index[i&uint32(size-1)].list != 0 {
+			i++
+		}
+		f.index[i&uint32(size-1)] = indexedGram{g, id}
 	}
 }
 
 // gram gives the comparison for one of the literal's two grams.
-func (t *target) gram(literal uint16, parity int) gram {
+func (t *target) gram(literal uint32, parity int) gram {
 	g := gram{literal: literal, offset: int16(t.grams[parity])}
 	for i := range 8 {
 		k := t.grams[parity] + i
@@ -243,7 +269,7 @@ func (f *prefilter) scan(sc *scan) {
 	}
 	sc.wordEnd, sc.high = sc.from, false
 	// Where a match starts, and so where its literal is, is never before from.
-	sc.filter.folds = f.find(sc.d, sc.from, end, sc.verify)
+	sc.filter.folds = f.find(sc.d, sc.from, end, sc.places, sc.verify)
 	if sc.filter.folds {
 		f.findFolded(sc, end, foldsInPatterns, sc.hits)
 		f.findFolded(sc, end, foldsInKeywords, sc.open)
@@ -273,7 +299,7 @@ func (f *prefilter) scan(sc *scan) {
 func (f *prefilter) brokenWords(sc *scan, end int) {
 	var at []int
 	for i := sc.from; i < end; i++ {
-		k := nextFold(sc.d[i:end])
+		k := nextFold(sc.d[i:end], &foldsInPatterns)
 		if k < 0 {
 			break
 		}
@@ -327,31 +353,20 @@ type places struct {
 	from, to int  // the block
 	high     bool // it has bytes that are not ASCII
 
-	// Of up to findStep bytes: how far from the block's start, and in the lower
-	// eight bits at which of every other byte of them there may be a gram.
-	grams [findBlock / findStep]uint32
-	words [findBlock / findStep]uint32 // in d: eight bytes of a word, and as many beside
-	wides [findBlock / findStep]uint32 // in d: eight bytes of UTF-16 or UTF-32
+	// Where steps of findStep bytes begin, from the block's start on.
+	grams [findBlock/findStep + 1]uint32 // in the upper bits; in the lower eight at which of their even places there may be a gram
+	words [findBlock/findStep + 1]uint32 // their first eight bytes may be of a word
+	wides [findBlock/findStep + 1]uint32 // they may be UTF-16 or UTF-32
 
 	nGrams, nWords, nWides int
 }
 
-// each calls yield for the places of grams in d.
-func (p *places) each(yield func(at int)) {
-	for _, g := range p.grams[:p.nGrams] {
-		for m := g & 0xFF; m != 0; m &= m - 1 {
-			yield(p.from + int(g>>8) + 2*bits.TrailingZeros32(m))
-		}
-	}
-}
-
-// find calls hit for the places in d[from:to], block by block. It reports
-// whether there are folding characters in it.
-func (f *prefilter) find(d []byte, from, to int, hit func(*places)) (folds bool) {
-	var p places
+// find calls hit for the places in d[from:to], block by block, and notes them in
+// p. It reports whether there are folding characters.
+func (f *prefilter) find(d []byte, from, to int, p *places, hit func(*places)) (folds bool) {
 	for from+findReads <= to {
-		p.from, p.to = from, f.look(d, from, min(to, from+findBlock), &p)
-		hit(&p)
+		p.from, p.to = from, f.look(d, from, min(to, from+findBlock), p)
+		hit(p)
 		if p.high && !folds {
 			folds = hasFolds(d[from:min(to, p.to+utf8.UTFMax)])
 		}
@@ -361,76 +376,71 @@ func (f *prefilter) find(d []byte, from, to int, hit func(*places)) (folds bool)
 	// zeros behind it, as any byte.
 	var last [findStep + findReads]byte
 	n := copy(last[:], d[from:to])
-	f.look(last[:], 0, len(last), &p)
-	p.from, p.to = from, to
-	shift := func(places []uint32, n int) (k int) {
-		for _, at := range places {
-			if int(at) < n {
-				places[k] = uint32(from) + at
-				k++
-			}
-		}
-		return k
-	}
-	for i := range p.grams[:p.nGrams] {
-		for k := 0; k < 8; k++ {
-			if int(p.grams[i]>>8)+2*k >= n {
-				p.grams[i] &^= 1 << k
-			}
-		}
-	}
-	p.nWords, p.nWides = shift(p.words[:p.nWords], n), shift(p.wides[:p.nWides], n-7)
-	hit(&p)
+	f.look(last[:], 0, len(last), p)
+	p.from, p.to = from, from+n
+	hit(p)
 	return folds || p.high && hasFolds(d[from:to])
 }
 
-// look notes what there is in d[from:to], and returns how far it got. There are
-// two loops because the first wants all registers for itself.
+// look notes what there is in d[from:to], and returns how far it got.
+//
+// Both loops note every step, and count it only if it is to be kept: a branch
+// would be taken too often to be foreseen, and costs more than all else. (With
+// one, this takes half as much time again. One loop for both has not enough
+// registers, and takes a third more.)
 func (f *prefilter) look(d []byte, from, to int, out *places) (next int) {
 	block, n := d[from:to], 0
 	for b := block; len(b) >= findReads; b = b[findStep:] {
 		p := (*[findReads]byte)(b)
 		x := binary.LittleEndian.Uint64(p[0:]) | fold8
+		y := binary.LittleEndian.Uint64(p[8:]) | fold8
 		b0 := f.table[gramHash(uint32(x))]
 		b1 := f.table[gramHash(uint32(x>>16))]
 		b2 := f.table[gramHash(uint32(x>>32))]
 		b3 := f.table[gramHash(binary.LittleEndian.Uint32(p[6:])|fold4)]
-		x = binary.LittleEndian.Uint64(p[8:]) | fold8
-		b4 := f.table[gramHash(uint32(x))]
-		b5 := f.table[gramHash(uint32(x>>16))]
-		b6 := f.table[gramHash(uint32(x>>32))]
+		b4 := f.table[gramHash(uint32(y))]
+		b5 := f.table[gramHash(uint32(y>>16))]
+		b6 := f.table[gramHash(uint32(y>>32))]
 		b7 := f.table[gramHash(binary.LittleEndian.Uint32(p[14:])|fold4)]
-		if b0|b1|b2|b3|b4|b5|b6|b7 != 0 {
-			m := uint32(b0) | uint32(b1)<<1 | uint32(b2)<<2 | uint32(b3)<<3 | uint32(b4)<<4 | uint32(b5)<<5 | uint32(b6)<<6 | uint32(b7)<<7
-			out.grams[n&(len(out.grams)-1)] = uint32(len(block)-len(b))<<8 | m
-			n++
-		}
+		m := uint32(b0) | uint32(b1)<<1 | uint32(b2)<<2 | uint32(b3)<<3 | uint32(b4)<<4 | uint32(b5)<<5 | uint32(b6)<<6 | uint32(b7)<<7
+		out.grams[n&(len(out.grams)-2)] = uint32(len(block)-len(b))<<8 | m
+		n += int(b0 | b1 | b2 | b3 | b4 | b5 | b6 | b7)
 	}
 	out.nGrams = n
 
-	var all, before uint64
-	before = inWordMask // at the text's start nothing can be said
-	if from >= 8 {
-		before = binary.LittleEndian.Uint64(d[from-8:])
-	}
-	out.nWords, out.nWides = 0, 0
-	for next = from; next+findReads <= to; next += findStep {
-		p := d[next : next+findReads]
-		x, y := binary.LittleEndian.Uint64(p), binary.LittleEndian.Uint64(p[8:])
+	var all uint64
+	words, wides := 0, 0
+	b := block
+	for ; len(b) >= findReads; b = b[findStep:] {
+		p := (*[findReads]byte)(b)
+		x, y := binary.LittleEndian.Uint64(p[0:]), binary.LittleEndian.Uint64(p[8:])
 		all |= x | y
-		if inWord(x) && (inWord(y) || inWord(before)) {
-			// A word that is long enough goes on for eight bytes to one side.
-			out.words[out.nWords&(len(out.words)-1)] = uint32(next)
-			out.nWords++
-		}
+		out.words[words&(len(out.words)-2)] = uint32(len(block) - len(b))
+		words += inWord(x)
 		if looksWide(x) {
-			out.wides[out.nWides&(len(out.wides)-1)] = uint32(next)
-			out.nWides++
+			out.wides[wides&(len(out.wides)-2)] = uint32(len(block) - len(b))
+			wides++
 		}
-		before = y
 	}
-	out.high = all&0x8080808080808080 != 0
-	return next
+	out.nWords, out.nWides, out.high = words, wides, all&0x8080808080808080 != 0
+	return to - len(b)
+}
+
+// each calls yield for the places in d where there is a gram: with eight bytes
+// from there, and what is to be compared.
+func (f *prefilter) each(d []byte, p *places, yield func(at int, x uint64, list []gram)) {
+	for _, step := range p.grams[:p.nGrams] {
+		for m := step & 0xFF; m != 0; m &= m - 1 {
+			at := p.from + int(step>>8) + 2*bits.TrailingZeros32(m)
+			if at >= p.to {
+				break
+			}
+			x := fold8At(d, at)
+			if list := f.compared(uint32(x)); len(list) > 0 {
+				yield(at, x, list)
+			}
+		}
+	}
 }
 
 // fold8At gives eight bytes of d, as many as there are, with bit 0x20 set.
@@ -447,24 +457,22 @@ func fold8At(d []byte, at int) uint64 {
 // their rules.
 func (sc *scan) verify(p *places) {
 	sc.high = sc.high || p.high
-	sc.words(p.words[:p.nWords])
+	sc.words(p)
 	f := sc.s.filter
-	p.each(func(at int) {
-		x := fold8At(sc.d, at)
-		list := f.lists[f.list[gramHash(uint32(x))]]
+	f.each(sc.d, p, func(at int, x uint64, list []gram) {
 		for i := range list {
 			g := &list[i]
 			if x&g.mask != g.bytes {
 				continue
 			}
 			t, start := &f.literals[g.literal], at-int(g.offset)
-			if t.at(sc.d, start) {
-				if int(g.literal) == f.escape {
-					if sc.decodes() {
-						sc.unicodeAt(start)
-					}
-					continue
+			switch {
+			case !t.at(sc.d, start):
+			case int(g.literal) == f.escape:
+				if sc.decodes() {
+					sc.unicodeAt(start)
 				}
+			default:
 				sc.open(t, start)
 				sc.hits(t, start)
 			}
@@ -472,8 +480,10 @@ func (sc *scan) verify(p *places) {
 	})
 	if sc.decodes() {
 		sc.percents(p.from, p.to)
-		for _, at := range p.wides[:p.nWides] {
-			sc.wide(int(at))
+		for _, step := range p.wides[:p.nWides] {
+			if at := p.from + int(step); at+8 <= p.to {
+				sc.wide(at)
+			}
 		}
 	}
 }
@@ -522,14 +532,14 @@ var (
 )
 
 // hasFolds reports whether the text has a character that a pattern takes for
-// ASCII. It looks for their last bytes, which are rarer than their first ones
-// in machine code.
-func hasFolds(d []byte) bool { return nextFold(d) >= 0 }
+// ASCII.
+func hasFolds(d []byte) bool { return nextFold(d, &foldsInPatterns) >= 0 }
 
-// nextFold returns where the first of those characters is, or -1.
-func nextFold(d []byte) int {
+// nextFold returns where the first of those characters is, or -1. It looks for
+// their last bytes, which are rarer than their first ones in machine code.
+func nextFold(d []byte, folds *[2]fold) int {
 	first := -1
-	for _, f := range foldsInPatterns {
+	for _, f := range folds {
 		last := len(f.char) - 1
 		for i := last; i < len(d); i++ {
 			k := bytes.IndexByte(d[i:], f.char[last])
@@ -553,15 +563,11 @@ func (f *prefilter) findFolded(sc *scan, end int, folds [2]fold, found func(t *t
 	var plain [2 * around]byte
 	var where [2 * around]int // plain[i] is at sc.d[where[i]:]
 	for i := sc.from; i < end; {
-		next := end
-		for _, c := range folds {
-			if k := bytes.Index(sc.d[i:next], []byte(c.char)); k >= 0 {
-				next = i + k
-			}
-		}
-		if next == end {
+		next := nextFold(sc.d[i:end], &folds)
+		if next < 0 {
 			return
 		}
+		next += i
 		n, center := 0, 0
 		for k, hi := max(0, next-around), min(len(sc.d), next+around); k < hi; n++ {
 			if k == next {
@@ -576,9 +582,9 @@ func (f *prefilter) findFolded(sc *scan, end int, folds [2]fold, found func(t *t
 			}
 			k += step
 		}
-		f.find(plain[:n], 0, n, func(p *places) {
-			p.each(func(at int) {
-				for _, g := range f.lists[f.list[gramHash(uint32(fold8At(plain[:n], at)))]] {
+		f.find(plain[:n], 0, n, sc.places, func(p *places) {
+			f.each(plain[:n], p, func(at int, _ uint64, list []gram) {
+				for _, g := range list {
 					// Without the character in it, the literal was found before.
 					t, start := &f.literals[g.literal], at-int(g.offset)
 					if start >= 0 && start <= center && center < start+len(t.sets) && where[start] >= sc.from && t.at(plain[:n], start) {

@@ -71,6 +71,7 @@ type scan struct {
 	wordEnd      int   // of the last long word, in d
 	high         bool  // this round has bytes that are not ASCII
 	filter       filterState
+	places       *places
 	decoding     decoding
 
 	lines     int   // newlines before d[from]
@@ -119,7 +120,7 @@ type finding struct {
 }
 
 func newScan(s *Scanner) *scan {
-	return &scan{s: s, rules: make([]ruleState, len(s.rules))}
+	return &scan{s: s, rules: make([]ruleState, len(s.rules)), places: new(places)}
 }
 
 // run scans what r gives or, if r is nil, text.
@@ -205,7 +206,7 @@ func (sc *scan) forget() {
 	clear(sc.recent[:cap(sc.recent)])
 	clear(sc.sightings)
 	*sc = scan{s: sc.s, anyPath: sc.anyPath, buf: sc.buf, rules: sc.rules, found: sc.found[:0], recent: sc.recent[:0],
-		used: sc.used[:0], active: sc.active[:0], starts: sc.starts[:0], filter: sc.filter, sightings: sc.sightings,
+		used: sc.used[:0], active: sc.active[:0], starts: sc.starts[:0], filter: sc.filter, places: sc.places, sightings: sc.sightings,
 		decoding: decoding{segments: sc.decoding.segments[:0], decoded: sc.decoding.decoded[:0], region: sc.decoding.region, spans: sc.decoding.spans}}
 }
 
@@ -440,18 +441,19 @@ func (sc *scan) judge(i, start, end int) bool {
 // prefilter has seen to keywords in ASCII.
 func (sc *scan) gateOpen(i int) bool {
 	st := &sc.rules[i]
-	return !sc.s.rules[i].plan.gated || st.keyword || sc.high && bytes.Contains(sc.d[sc.from:], []byte("\u0130"))
+	r := sc.s.rules[i]
+	return !r.plan.gated || st.keyword || sc.high && r.dotted && bytes.Contains(sc.d[sc.from:], []byte("\u0130"))
 }
 
 // keywordSeen reports whether rule i's keyword gate is open for a match.
 func (sc *scan) keywordSeen(i int, match []byte) bool {
 	r, st := sc.s.rules[i], &sc.rules[i]
-	if st.keyword || r.hasKeyword(match) {
-		return true
+	if st.keyword || !r.plan.gated && !r.required && isASCII(match) || r.hasKeyword(match) {
+		return true // every match in ASCII has a keyword, if the rule isn't gated
 	}
 	// The prefilter looks for keywords as ASCII, or with K for Kelvin. Of other
 	// characters that become ASCII in lower case the text itself has to be asked.
-	if !st.asked {
+	if !st.asked && (r.dotted || sc.filter.folds) {
 		st.asked = true
 		st.keyword = r.hasKeyword(sc.d[sc.from:])
 	}

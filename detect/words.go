@@ -1,5 +1,7 @@
 package detect
 
+import "encoding/binary"
+
 // A word is a run of the characters of base64, in both its alphabets, which are
 // also those of hex digits and of most identifiers. Long ones are rare enough
 // to be looked at: what is encoded is in them, and where a rule has no literal
@@ -37,13 +39,16 @@ func newBase64Value() (value [256]uint8) {
 	return value
 }
 
-// words looks into the long words around the places where eight bytes are in
-// one.
-func (sc *scan) words(places []uint32) {
+// words looks into the long words of a block.
+func (sc *scan) words(p *places) {
 	d := sc.d
-	for _, at := range places {
-		to := int(at)
-		if to < sc.wordEnd {
+	for _, step := range p.words[:p.nWords] {
+		to := p.from + int(step)
+		if to < sc.wordEnd || to >= p.to {
+			continue
+		}
+		// One that is long enough goes on for eight bytes to one side.
+		if to >= 8 && to+16 <= len(d) && inWord(binary.LittleEndian.Uint64(d[to+8:]))|inWord(binary.LittleEndian.Uint64(d[to-8:])) == 0 {
 			continue
 		}
 		from := to
@@ -60,12 +65,9 @@ func (sc *scan) words(places []uint32) {
 	}
 }
 
-// inWordMask is eight bytes of a word.
-const inWordMask = 0x6161616161616161
-
-// inWord reports whether eight bytes are letters, digits, or some of + , - . / _
-// and DEL: a few more than are in words, for what can be asked of eight at once.
-func inWord(x uint64) bool {
+// inWord is 1 if eight bytes are letters, digits, or some of + , - . / _ and
+// DEL: a few more than are in words, for what can be asked of eight at once.
+func inWord(x uint64) (yes int) {
 	const ones = 0x0101010101010101
 	y := x | 0x20*ones
 	// Adding 0x80-c sets the top bit of a byte that is c or more. What is not
@@ -73,7 +75,10 @@ func inWord(x uint64) bool {
 	letter := (y + (0x80-'a')*ones) &^ (y + (0x80-'z'-1)*ones)
 	digit := (y + (0x80-'+')*ones) &^ (y + (0x80-'9'-1)*ones)
 	low := y + (0x80-0x7F)*ones // _ with 0x20 set
-	return (letter|digit|low)&^x&(0x80*ones) == 0x80*ones
+	if (letter|digit|low)&^x&(0x80*ones) == 0x80*ones {
+		yes = 1
+	}
+	return yes
 }
 
 // wordAt looks into the word d[from:to].
