@@ -2,6 +2,8 @@ package detect
 
 import (
 	"regexp/syntax"
+	"slices"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -175,6 +177,13 @@ func (b *matcherBuilder) build(re *syntax.Regexp, next *node) *node {
 func (b *matcherBuilder) repeat(re *syntax.Regexp, lo, hi int, next *node) *node {
 	sub, more := re.Sub[0], re.Flags&syntax.NonGreedy == 0
 	if set := newCharSet(sub); set != nil {
+		if hi < 0 && lo <= 1 && next.lead.isASCII() && hasAllOther(sub) {
+			// It goes on at ASCII, so it makes no difference whether the others
+			// are counted as characters or as bytes.
+			for c := utf8.RuneSelf; c < len(set); c++ {
+				set[c] = isIn
+			}
+		}
 		return b.node(node{op: opRepeat, set: set, lo: lo, hi: hi, more: more, next: next})
 	}
 	either := func(sub, skip *node) *node {
@@ -212,6 +221,24 @@ func (b *matcherBuilder) repeat(re *syntax.Regexp, lo, hi int, next *node) *node
 		next = b.build(sub, next)
 	}
 	return next
+}
+
+// isASCII reports whether the lead is known, and of ASCII only.
+func (l *leadBytes) isASCII() bool {
+	return l != nil && !slices.Contains(l[utf8.RuneSelf:], true)
+}
+
+// hasAllOther reports whether re, which is of one character, matches all that
+// are not ASCII.
+func hasAllOther(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return true
+	case syntax.OpCharClass:
+		n := len(re.Rune)
+		return n > 0 && re.Rune[n-1] == unicode.MaxRune && re.Rune[n-2] <= utf8.RuneSelf
+	}
+	return false
 }
 
 // newCharSet returns the set of an expression that matches one character, or
@@ -407,8 +434,9 @@ func (m *match) repeat(n *node, at int) int {
 	set := n.set
 	if !n.more {
 		// Lazy: one more only when it can't go on otherwise.
+		next := n.next
 		for i := at; ; i++ {
-			if i >= at+n.lo {
+			if i >= at+n.lo && (next.lead == nil || i < len(m.d) && next.lead[m.d[i]]) {
 				if to := m.run(n.next, i); to != noMatch {
 					return to
 				}
@@ -422,6 +450,9 @@ func (m *match) repeat(n *node, at int) int {
 				}
 				return noMatch
 			}
+			if i&63 == 0 {
+				m.steps++
+			}
 		}
 	}
 	i := at
@@ -431,7 +462,7 @@ func (m *match) repeat(n *node, at int) int {
 	if i < most && m.isUnsure(set[m.d[i]], i) {
 		return unsure
 	}
-	m.steps += (i - at) >> 3
+	m.steps += (i - at) >> 6
 	for next := n.next; i >= at+n.lo; i-- {
 		if next.lead != nil && (i >= len(m.d) || !next.lead[m.d[i]]) {
 			continue

@@ -244,7 +244,7 @@ func (sc *scan) round() {
 			sc.windows(i)
 		}
 		for _, w := range st.windows {
-			if sc.worthwhile(sc.s.rules[i], w) && !sc.search(i, w, &count) {
+			if !sc.search(i, w, &count) {
 				break
 			}
 		}
@@ -296,13 +296,28 @@ func (sc *scan) match(i int, count *int) bool {
 	if !sorted {
 		slices.Sort(sc.starts)
 	}
-	run := match{d: sc.d, begin: sc.base == 0, end: sc.end}
+	var later []int
+	var reach reach
+	if m.rest != nil {
+		if later = sc.laterPlaces(r, sc.starts); later == nil {
+			return true
+		}
+	}
+	run := match{begin: sc.base == 0}
 	next := max(sc.from, int(st.last-sc.base))
 	for _, at := range sc.starts {
 		if at < next {
 			continue
 		}
-		run.steps = 0
+		limit := min(len(sc.d), at+sc.s.limits.maxMatch)
+		if m.rest != nil {
+			limit = reach.extend(sc.d, at, p.free, p.bound.wide, sc.s.limits.maxMatch)
+			if k, _ := slices.BinarySearch(later, at); k == len(later) || later[k] >= limit {
+				continue
+			}
+		}
+		limit = min(len(sc.d), limit+context) // for \b and the like
+		run.d, run.end, run.steps = sc.d[:limit], sc.end && limit == len(sc.d), 0
 		end := run.run(m.tail, at)
 		if end == noMatch {
 			continue

@@ -157,7 +157,6 @@ func makePlan(tree *syntax.Regexp, keywords []string) plan {
 	}
 	if p.free != nil && p.assign == nil {
 		p.later, p.rest = laterParts(concatenated(tree, nil))
-		p.starts = p.starts && p.later == nil
 	}
 	return p
 }
@@ -489,32 +488,30 @@ func (st *ruleState) add(w span) {
 	st.windows = append(st.windows, w)
 }
 
-// worthwhile reports whether d[w.lo:w.hi], a window, has what a match must have
-// behind its literal.
-func (sc *scan) worthwhile(r *rule, w span) bool {
-	p := &r.plan
-	if p.later == nil {
-		return true
+// laterPlaces returns where the rest of rule r's pattern, from its later strings
+// on, may match behind one of the starts, in order.
+func (sc *scan) laterPlaces(r *rule, starts []int) (places []int) {
+	p, m := &r.plan, r.matcher()
+	if len(starts) == 0 {
+		return nil
 	}
-	m := r.matcher()
-	if m == nil || m.rest == nil {
-		return true
-	}
+	from, to := max(0, starts[0]), min(len(sc.d), starts[len(starts)-1]+sc.s.limits.maxMatch)
 	run := match{d: sc.d, begin: sc.base == 0, end: sc.end}
 	for i := range p.later {
-		for at := w.lo; at < w.hi; at++ {
-			k := p.later[i].find(sc.d[at:w.hi])
+		for at := from; at < to; at++ {
+			k := p.later[i].find(sc.d[at:to])
 			if k < 0 {
 				break
 			}
 			at += k
 			run.steps = 0
 			if run.run(m.rest, at) != noMatch {
-				return true
+				places = append(places, at)
 			}
 		}
 	}
-	return false
+	slices.Sort(places)
+	return places
 }
 
 // sort puts windows in order that were added out of order.
