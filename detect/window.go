@@ -489,27 +489,35 @@ func (st *ruleState) add(w span) {
 }
 
 // laterPlaces returns where the rest of rule r's pattern, from its later strings
-// on, may match behind one of the starts, in order.
+// on, may match behind one of the starts and within its reach, in order.
 func (sc *scan) laterPlaces(r *rule, starts []int) (places []int) {
-	p, m := &r.plan, r.matcher()
-	if len(starts) == 0 {
-		return nil
-	}
-	from, to := max(0, starts[0]), min(len(sc.d), starts[len(starts)-1]+sc.s.limits.maxMatch)
+	p := &r.plan
 	run := match{d: sc.d, begin: sc.base == 0, end: sc.end}
-	for i := range p.later {
-		for at := from; at < to; at++ {
-			k := p.later[i].find(sc.d[at:to])
-			if k < 0 {
-				break
-			}
-			at += k
-			run.steps = 0
-			if run.run(m.rest, at) != noMatch {
-				places = append(places, at)
+	look := func(w span) {
+		for i := range p.later {
+			for at := w.lo; at < w.hi; at++ {
+				k := p.later[i].find(sc.d[at:w.hi])
+				if k < 0 {
+					break
+				}
+				at += k
+				run.steps = 0
+				if run.run(r.matcher().rest, at) != noMatch {
+					places = append(places, at)
+				}
 			}
 		}
 	}
+	var w span
+	var reach reach
+	for _, at := range starts {
+		if at = max(at, 0); at > w.hi {
+			look(w)
+			w.lo = at
+		}
+		w.hi = reach.extend(sc.d, at, p.free, p.bound.wide, sc.s.limits.maxMatch)
+	}
+	look(w)
 	slices.Sort(places)
 	return places
 }
