@@ -162,7 +162,13 @@ func (r *Reader) stored(yield func(*Entry, error) bool) {
 		dec, release = readerFunc(func([]byte) (int, error) { return 0, e }), func() {}
 	}
 	bomb := &Problem{Kind: Limit, Reason: fmt.Sprintf("it gives more than %d bytes when decompressed", r.o.MaxBytes), Hint: "raise --max-layer-bytes if this is no bomb"}
-	ahead := newReadAhead(ctx, &limitReader{dec, r.o.MaxBytes, bomb}, br)
+	var diff *hashReader
+	plain := io.Reader(&limitReader{dec, r.o.MaxBytes, bomb})
+	if r.sum.Codec != None {
+		diff = newHashReader(plain, "", nil)
+		plain = diff
+	}
+	ahead := newReadAhead(ctx, plain, br)
 	defer func() { // in this order: the goroutine uses what is closed
 		cancel()
 		ahead.close()
@@ -170,17 +176,11 @@ func (r *Reader) stored(yield func(*Entry, error) bool) {
 		src.Close()
 	}()
 
-	var content io.Reader = ahead
-	var diff *hashReader
-	if r.sum.Codec != None {
-		diff = newHashReader(ahead, "", nil)
-		content = diff
-	}
-	if !r.content(bufio.NewReaderSize(content, 64<<10), yield) {
+	if !r.content(bufio.NewReaderSize(ahead, 64<<10), yield) {
 		return
 	}
 	// Whatever the format's reader left is read too, to the end.
-	if _, err := io.Copy(io.Discard, content); err != nil && !errors.Is(err, ahead.err) {
+	if _, err := io.Copy(io.Discard, ahead); err != nil && !errors.Is(err, ahead.err) {
 		yield(nil, r.cause(asProblem(err, Unreadable, "it can't be read")))
 		return
 	}
@@ -369,9 +369,9 @@ func (l *limitReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readAhead runs the decompressor in a goroutine of its own, a few chunks in
-// front of the consumer, so that on two cores one large layer is decompressed
-// and scanned at the same time. Chunks are handed over by channel only here,
+// readAhead runs the decompressor and both hashes in a goroutine of its own, a
+// few chunks in front of the consumer, so that on two cores one large layer is
+// decompressed and scanned at the same time. Chunks are handed over by channel only here,
 // in pieces of 256 KiB; as a plain io.Reader it costs the consumer nothing to
 // use.
 type readAhead struct {
