@@ -19,7 +19,8 @@
 //     allowlists and for what gives way to what.
 //   - A match is at most 256 KiB long. One that would be longer is cut or, if
 //     its pattern needs an end that is farther away, not found. The first part
-//     of a JSON Web Token is at most 16 KiB long.
+//     of a JSON Web Token, and of the host name of a webhook of Microsoft
+//     Teams, is at most 16 KiB long.
 //   - In a file of more than 1 MiB, a keyword outside of the match must come
 //     before it, or in the same MiB. Of the default rules this concerns the
 //     six whose pattern does not contain their keyword; and of the others, a
@@ -88,6 +89,7 @@ type Scanner struct {
 	global     []*allowlist
 	filter     *prefilter
 	blind      []int // rules with a pattern and no literal
+	pathOnly   []int // rules without a pattern
 	key        []byte
 	maxMatches int
 	maxDecode  int
@@ -150,6 +152,9 @@ func New(set *rules.Set, o Options) (*Scanner, error) {
 		r, err := newRule(&set.Rules[i])
 		if err != nil {
 			return nil, fmt.Errorf("rule %s: %w", set.Rules[i].ID, err)
+		}
+		if r.Pattern == "" {
+			s.pathOnly = append(s.pathOnly, i)
 		}
 		s.rules = append(s.rules, r)
 	}

@@ -502,8 +502,6 @@ func chooseLiteral(seq []*item) (best literal, end int, ok bool) {
 	if many := !ok || total > fewGrams; many || bestCost > wordCost {
 		if w, e, found := chooseWord(seq); found && (many || w.wordAt > 0) {
 			best, end, ok = w, e, true
-		} else if !many {
-			// Good enough.
 		} else if w, e, found := chooseBack(seq); found {
 			best, end, ok = w, e, true
 		}

@@ -202,8 +202,8 @@ func (sc *scan) forget() {
 		st := &sc.rules[i]
 		*st = ruleState{windows: st.windows[:0], hits: st.hits[:0]}
 	}
-	clear(sc.found[:cap(sc.found)])
-	clear(sc.recent[:cap(sc.recent)])
+	clear(sc.found) // behind their ends they are clear already
+	clear(sc.recent)
 	clear(sc.sightings)
 	*sc = scan{s: sc.s, anyPath: sc.anyPath, buf: sc.buf, rules: sc.rules, found: sc.found[:0], recent: sc.recent[:0],
 		used: sc.used[:0], active: sc.active[:0], starts: sc.starts[:0], filter: sc.filter, places: sc.places, sightings: sc.sightings,
@@ -212,8 +212,9 @@ func (sc *scan) forget() {
 
 // pathRules yields the matches of rules that look at the path alone.
 func (sc *scan) pathRules(yield func(Match, error) bool) bool {
-	for i, r := range sc.s.rules {
-		if r.Pattern != "" || sc.anyPath || !r.applies(sc.path, false) {
+	for _, i := range sc.s.pathOnly {
+		r := sc.s.rules[i]
+		if sc.anyPath || !r.applies(sc.path, false) {
 			continue
 		}
 		if r.required {
