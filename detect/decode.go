@@ -130,7 +130,7 @@ func (sc *scan) encodedWord(from, to int) {
 		return
 	}
 	c.next = 0
-	if !sc.mayDecode(from, to) || sc.hexAt(from, to) || sc.base64At(from, to) {
+	if !sc.mayDecode(from, to) || sc.wordFrom(from, to) {
 		return
 	}
 	// Behind a separator, as in path/aGVsbG8… or 0x68656c6c6f….
@@ -138,12 +138,26 @@ func (sc *scan) encodedWord(from, to int) {
 	for i := from; i < min(to-leastWord, from+64) && tries < 8; i++ {
 		switch sc.d[i] {
 		case '/', '+', '-', '_', 'x':
-			if tries++; sc.hexAt(i+1, to) || sc.d[i] != 'x' && sc.base64At(i+1, to) {
+			if tries++; sc.wordFrom(i+1, to) {
 				return
 			}
 		}
 	}
 }
+
+// wordFrom notes hex or base64 that begins at d[from:].
+func (sc *scan) wordFrom(from, to int) bool {
+	// Most words are neither, as their first byte shows: in hex of text it is
+	// text, and in base64, too, unless it is of a byte order mark or of UTF-32.
+	a, b := sc.d[from], sc.d[from+1]
+	if hi, lo := hexValue(a), hexValue(b); hi < 16 && lo < 16 && mayBegin(hi<<4|lo) && sc.hexAt(from, to) {
+		return true
+	}
+	return mayBegin(base64Value[a]<<2|base64Value[b]>>4) && sc.base64At(from, to)
+}
+
+// mayBegin reports whether text, in any encoding of it, may begin with c.
+func mayBegin(c byte) bool { return isText(c) || c == 0 || c >= 0xEF }
 
 // hexAt notes d[from:to], or as much of it as is hex, if it is text in hex.
 func (sc *scan) hexAt(from, to int) bool {

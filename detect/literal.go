@@ -649,23 +649,22 @@ func (f *finder) in(d []byte) bool { return f.find(d) >= 0 }
 
 // find returns where the string is in d first, or -1.
 func (f *finder) find(d []byte) int {
-next:
 	for i := 0; i+len(f.sets) <= len(d); i++ {
 		if f.key >= 0 {
 			n := bytes.IndexByte(d[i+f.key:], f.lead)
-			if i += n; n < 0 || i+len(f.sets) > len(d) {
+			if i += n; n < 0 {
 				return -1
 			}
 		}
-		for k, s := range f.sets {
-			if !s[d[i+k]] {
-				continue next
-			}
+		if f.at(d, i) {
+			return i
 		}
-		return i
 	}
 	return -1
 }
+
+// at reports whether the string is at d[i:].
+func (f *finder) at(d []byte, i int) bool { return startsWith(d[i:], f.sets) }
 
 // only gives the byte of a set of one.
 func (b *byteSet) only() (c byte, ok bool) {

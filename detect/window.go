@@ -493,7 +493,29 @@ func (st *ruleState) add(w span) {
 func (sc *scan) laterPlaces(r *rule, starts []int) (places []int) {
 	p := &r.plan
 	run := match{d: sc.d, begin: sc.base == 0, end: sc.end}
+	try := func(f *finder, at int) {
+		run.steps = 0
+		if f.at(sc.d, at) && run.run(r.matcher().rest, at) != noMatch {
+			places = append(places, at)
+		}
+	}
 	look := func(w span) {
+		first := &p.later[0]
+		alike := func(f finder) bool { return f.key == first.key && f.lead == first.lead }
+		if first.key >= 0 && !slices.ContainsFunc(p.later, func(f finder) bool { return !alike(f) }) {
+			// " -u" and " --user": one look for both.
+			for at := w.lo + first.key; at < w.hi; at++ {
+				k := bytes.IndexByte(sc.d[at:w.hi], first.lead)
+				if k < 0 {
+					break
+				}
+				at += k
+				for i := range p.later {
+					try(&p.later[i], at-first.key)
+				}
+			}
+			return
+		}
 		for i := range p.later {
 			for at := w.lo; at < w.hi; at++ {
 				k := p.later[i].find(sc.d[at:w.hi])
@@ -501,10 +523,7 @@ func (sc *scan) laterPlaces(r *rule, starts []int) (places []int) {
 					break
 				}
 				at += k
-				run.steps = 0
-				if run.run(r.matcher().rest, at) != noMatch {
-					places = append(places, at)
-				}
+				try(&p.later[i], at)
 			}
 		}
 	}
