@@ -9,8 +9,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,8 +26,13 @@ var benchData = sync.OnceValues(func() ([]byte, error) {
 	if name := os.Getenv("LEAKSCAN_BENCH_GZ"); name != "" {
 		return os.ReadFile(name)
 	}
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		return nil, err
+	}
+	goroot := strings.TrimSpace(string(root))
 	var raw bytes.Buffer
-	filepath.WalkDir(filepath.Join(runtime.GOROOT(), "src"), func(name string, e fs.DirEntry, err error) error {
+	filepath.WalkDir(filepath.Join(goroot, "src"), func(name string, e fs.DirEntry, err error) error {
 		if err != nil || raw.Len() > 32<<20 {
 			return fs.SkipAll
 		}
@@ -37,12 +42,12 @@ var benchData = sync.OnceValues(func() ([]byte, error) {
 		}
 		return nil
 	})
-	b, _ := os.ReadFile(filepath.Join(runtime.GOROOT(), "bin", "go"))
+	b, _ := os.ReadFile(filepath.Join(goroot, "bin", "go"))
 	raw.Write(b[:min(len(b), 16<<20)])
 	var z bytes.Buffer
 	w, _ := stdgzip.NewWriterLevel(&z, 6)
 	w.Write(raw.Bytes())
-	err := w.Close()
+	err = w.Close()
 	return z.Bytes(), err
 })
 
