@@ -3,6 +3,8 @@ package detect
 import (
 	"bytes"
 	"slices"
+	"sort"
+	"unicode/utf8"
 )
 
 // What is encoded is found decoded. Each round notes the segments of its text
@@ -46,6 +48,7 @@ type segment struct {
 	encoding Encoding
 	from, to int
 	text     span // in scan.decoded
+	lines    bool // it goes over several
 	at       span // in the region's text
 }
 
@@ -64,8 +67,10 @@ type decoding struct {
 
 	// Offsets in the stream: what lies before was looked into. A word that is
 	// longer than a segment goes on at next; 0: there is none.
-	wordDone, wideDone, next int64
-	nextHex                  bool // it is hex
+	wordDone, wideDone, escapeDone, percentDone, next int64
+
+	nextHex  bool // it is hex
+	wideSeen int  // in d: UTF-16 that is the next round's was seen up to here
 
 	seen []seen // what was found encoded behind the round's commit point
 }
@@ -93,7 +98,9 @@ func (sc *scan) mayDecode(from, to int) bool {
 		return true
 	}
 	// All else was looked into where it stood before.
-	return slices.ContainsFunc(sc.decoding.only, func(s span) bool { return from < s.hi && s.lo < to })
+	only := sc.decoding.only
+	i := sort.Search(len(only), func(i int) bool { return from < only[i].hi })
+	return i < len(only) && only[i].lo < to
 }
 
 // segment adds what d[from:to] decodes to, which was appended to decoded
@@ -130,8 +137,22 @@ func (sc *scan) encodedWord(from, to int) {
 		return
 	}
 	c.next = 0
-	if !sc.mayDecode(from, to) || sc.wordFrom(from, to) {
+	if !sc.mayDecode(from, to) {
 		return
+	}
+	if from > 0 && sc.d[from-1] == '\\' && isEscape(sc.d[from]) {
+		from++ // as in a JSON string of several lines
+	}
+	if sc.wordFrom(from, to) {
+		return
+	}
+	if c.depth > 0 {
+		// A piece of a longer text may begin anywhere in a word.
+		for i := from + 1; i < from+4; i++ {
+			if sc.wordFrom(i, to) {
+				return
+			}
+		}
 	}
 	// Behind a separator, as in path/aGVsbG8… or 0x68656c6c6f….
 	tries := 0
@@ -145,8 +166,14 @@ func (sc *scan) encodedWord(from, to int) {
 	}
 }
 
+// isEscape reports whether c stands for a control character behind a backslash.
+func isEscape(c byte) bool { return c == 'n' || c == 'r' || c == 't' || c == 'b' || c == 'f' }
+
 // wordFrom notes hex or base64 that begins at d[from:].
 func (sc *scan) wordFrom(from, to int) bool {
+	if to-from < 16 {
+		return false
+	}
 	// Most words are neither, as their first byte shows: in hex of text it is
 	// text, and in base64, too, unless it is of a byte order mark or of UTF-32.
 	a, b := sc.d[from], sc.d[from+1]
@@ -157,7 +184,7 @@ func (sc *scan) wordFrom(from, to int) bool {
 }
 
 // mayBegin reports whether text, in any encoding of it, may begin with c.
-func mayBegin(c byte) bool { return isText(c) || c == 0 || c >= 0xEF }
+func mayBegin(c byte) bool { return isText(c) || c == 0 || c >= 0xC2 }
 
 // hexAt notes d[from:to], or as much of it as is hex, if it is text in hex.
 func (sc *scan) hexAt(from, to int) bool {
@@ -221,7 +248,7 @@ func looksLikeText(b []byte) bool {
 	}
 	b = b[:min(len(b), 12)]
 next:
-	for _, form := range [...]struct{ width, at int }{{1, 0}, {2, 0}, {2, 1}, {4, 0}, {4, 3}} {
+	for _, form := range [...]struct{ width, at int }{{2, 0}, {2, 1}, {4, 0}, {4, 3}} {
 		for i, c := range b {
 			if i%form.width == form.at && !isText(c) || i%form.width != form.at && c != 0 {
 				continue next
@@ -229,7 +256,22 @@ next:
 		}
 		return true
 	}
-	return false
+	// Of text in another language, or with fields that end with a zero, most of
+	// twelve bytes can be something else; but few things look like UTF-8.
+	zeros := 0
+	for i := 0; i < len(b); {
+		r, n := utf8.DecodeRune(b[i:])
+		switch {
+		case r == 0:
+			if zeros++; zeros > 2 {
+				return false
+			}
+		case r == utf8.RuneError && utf8.FullRune(b[i:]), r < utf8.RuneSelf && !isText(b[i]):
+			return false
+		}
+		i += n
+	}
+	return true
 }
 
 // textLength returns how much of b, which looks like text, is text. Zeros may be
@@ -252,7 +294,7 @@ func (sc *scan) base64At(from, to int) bool {
 	// a byte order mark or of UTF-32.
 	var head [12]byte
 	putBase64(head[:], d[from:])
-	if c := head[0]; c != 0 && c < 0x80 && !(isText(c) && (isText(head[1]) && isText(head[2]) || head[1] == 0)) {
+	if a, b := head[0], head[1]; !mayBegin(a) || a < utf8.RuneSelf && a != 0 && !isText(b) && b != 0 && b < 0xC2 {
 		return false
 	}
 	for i := 3; i < len(head); i += 3 {
@@ -278,6 +320,7 @@ func (sc *scan) base64At(from, to int) bool {
 	}
 	last := min(to, from+maxSegment)
 	on := add(from, last)
+	again := 0 // the line at which the next piece begins, if there is one
 	for line := last - from; on && last == to && line >= 40 && n < maxSegment; {
 		next := nextLine(d, end)
 		to := next
@@ -286,6 +329,9 @@ func (sc *scan) base64At(from, to int) bool {
 		}
 		if to == next || to-next > line || next == end {
 			break
+		}
+		if n >= maxSegment-pieceOverlap && n%4 == 0 && again == 0 {
+			again = next
 		}
 		if on = add(next, to); to-next < line {
 			break // the last one
@@ -305,8 +351,16 @@ func (sc *scan) base64At(from, to int) bool {
 	if !sc.segment(Base64, from, end, start) {
 		return false
 	}
-	if on && last < to {
+	c.segments[len(c.segments)-1].lines = end > to+2
+	switch {
+	case on && last < to:
 		sc.nextPiece(from, to, false)
+	case on && n >= maxSegment && again >= sc.commit:
+		c.wordDone = sc.base + int64(again)
+	case on && n >= maxSegment && again > 0:
+		for to = again; to < len(d) && wordBytes[d[to]]; to++ {
+		}
+		sc.base64At(again, to)
 	}
 	return true
 }
@@ -327,13 +381,19 @@ func putBase64(to, from []byte) {
 // d[at:], and at if none does.
 func nextLine(d []byte, at int) int {
 	i := at
-	if i < len(d) && d[i] == '\r' {
+	switch rest := d[at:]; {
+	case bytes.HasPrefix(rest, []byte("\r\n")):
+		i += 2
+	case bytes.HasPrefix(rest, []byte("\n")):
 		i++
-	}
-	if i >= len(d) || d[i] != '\n' {
+	case bytes.HasPrefix(rest, []byte(`\r\n`)): // escaped, in a string
+		i += 4
+	case bytes.HasPrefix(rest, []byte(`\n`)):
+		i += 2
+	default:
 		return at
 	}
-	for i++; i < len(d) && (d[i] == ' ' || d[i] == '\t'); i++ {
+	for ; i < len(d) && (d[i] == ' ' || d[i] == '\t'); i++ {
 	}
 	return i
 }
@@ -341,10 +401,10 @@ func nextLine(d []byte, at int) int {
 // percents notes the per cent signs in d[from:to] that stand for text.
 func (sc *scan) percents(from, to int) {
 	c, d := &sc.decoding, sc.d
-	for i := from; i < to; i++ {
+	for i := max(from, int(c.percentDone-sc.base)); i < to; i++ {
 		k := bytes.IndexByte(d[i:to], '%')
-		if k < 0 {
-			return
+		if k < 0 || i+k >= sc.commit {
+			return // what starts behind it is the next round's
 		}
 		i += k
 		start, at := len(c.decoded), i
@@ -360,6 +420,7 @@ func (sc *scan) percents(from, to int) {
 			if !sc.mayDecode(at, i) || !sc.segment(Percent, at, i, start) {
 				c.decoded = c.decoded[:start]
 			}
+			c.percentDone = sc.base + int64(i)
 			i--
 		}
 	}
@@ -368,7 +429,7 @@ func (sc *scan) percents(from, to int) {
 // unicodeAt notes the \u escapes at d[at:], if they stand for text.
 func (sc *scan) unicodeAt(at int) {
 	c, d := &sc.decoding, sc.d
-	if n := len(c.segments); n > 0 && at < c.segments[n-1].to && c.segments[n-1].encoding == Unicode {
+	if at >= sc.commit || sc.base+int64(at) < c.escapeDone {
 		return
 	}
 	start, i := len(c.decoded), at
@@ -380,6 +441,7 @@ func (sc *scan) unicodeAt(at int) {
 		c.decoded = append(c.decoded, hi<<4|lo)
 		i += 6
 	}
+	c.escapeDone = sc.base + int64(i)
 	if i == at || !sc.mayDecode(at, i) || !sc.segment(Unicode, at, i, start) {
 		c.decoded = c.decoded[:start]
 	}
@@ -389,7 +451,7 @@ func (sc *scan) unicodeAt(at int) {
 // zero.
 func (sc *scan) wide(at int) {
 	c, d := &sc.decoding, sc.d
-	if sc.base+int64(at) < c.wideDone {
+	if sc.base+int64(at) < c.wideDone || at < c.wideSeen {
 		return
 	}
 	first, width := at, 2 // a character's ASCII byte, and its size
@@ -424,6 +486,10 @@ func (sc *scan) wide(at int) {
 	}
 	for last-lo < 2*maxSegment && between(last) {
 		last += width
+	}
+	if lo >= sc.commit {
+		c.wideSeen = last + width
+		return
 	}
 	c.wideDone = sc.base + int64(last+width)
 	from, to := lo, min(last+width, len(d))
@@ -497,16 +563,17 @@ func (sc *scan) decode() {
 // decodeRegion is decode for the segments of one region.
 func (sc *scan) decodeRegion(child *scan, segments []segment) {
 	c := &sc.decoding
+	segments = slices.DeleteFunc(segments, func(s segment) bool { return s.encoding == "" })
 	lo := max(0, segments[0].from-around)
 	hi := min(len(sc.d), segments[len(segments)-1].to+around)
 	text, spans := c.region[:0], c.spans[:0]
 	at := lo
 	for i := range segments {
 		s := &segments[i]
-		if s.encoding == "" {
-			continue
-		}
 		text = append(text, sc.d[at:s.from]...)
+		if s.encoding != Percent && s.encoding != Unicode && s.from > 0 && wordBytes[sc.d[s.from-1]] {
+			text = append(text, '\n') // it is a piece, or behind a separator
+		}
 		s.at.lo = len(text)
 		text = append(text, c.decoded[s.text.lo:s.text.hi]...)
 		if s.encoding != Percent && s.encoding != Unicode {
@@ -551,7 +618,7 @@ func (sc *scan) decodeRegion(child *scan, segments []segment) {
 		offset := func(at int64) int64 { return sc.base + int64(sc.encodedAt(segments, lo, int(at))) }
 		g.Offset, g.End = offset(f.Offset), offset(f.End)
 		g.SecretOffset = offset(f.SecretOffset)
-		g.secretEnd = offset(f.secretEnd)
+		g.secretEnd = sc.base + int64(sc.encodedEnd(segments, lo, int(f.secretEnd)))
 		g.start = g.Offset
 		if again := (seen{g.order, g.SecretOffset}); slices.ContainsFunc(c.seen, again.near) ||
 			segments[0].from < c.regionTo && slices.ContainsFunc(sc.found, func(o finding) bool {
@@ -572,32 +639,38 @@ func (sc *scan) decodeRegion(child *scan, segments []segment) {
 // touched returns the first of the segments that has a byte of the region's
 // text[at:at+n].
 func touched(segments []segment, at, n int) *segment {
-	for i := range segments {
-		if s := &segments[i]; s.encoding != "" && at < s.at.hi && s.at.lo < at+n {
-			return s
-		}
+	i := sort.Search(len(segments), func(i int) bool { return at < segments[i].at.hi })
+	if i == len(segments) || segments[i].at.lo >= at+n {
+		return nil
 	}
-	return nil
+	return &segments[i]
 }
 
 // encodedAt returns where in d the region's text[at:] comes from, if the region
 // begins at d[lo:].
 func (sc *scan) encodedAt(segments []segment, lo, at int) int {
-	plain, from := lo, 0 // d[plain:] is text[from:]
-	for i := range segments {
-		s := &segments[i]
-		if s.encoding == "" {
-			continue
-		}
-		if at < s.at.lo {
-			break
-		}
-		if at < s.at.hi {
-			return sc.encodedIn(s, at-s.at.lo)
-		}
-		plain, from = s.to, s.at.hi
+	i := sort.Search(len(segments), func(i int) bool { return at < segments[i].at.hi })
+	if i < len(segments) && at >= segments[i].at.lo {
+		return sc.encodedIn(&segments[i], at-segments[i].at.lo)
 	}
-	return min(plain+at-from, len(sc.d))
+	if i > 0 {
+		s := &segments[i-1]
+		return min(s.to+at-s.at.hi, len(sc.d))
+	}
+	return min(lo+at, len(sc.d))
+}
+
+// encodedEnd is encodedAt for an end: all that has a part of the byte before it
+// is in front of it.
+func (sc *scan) encodedEnd(segments []segment, lo, end int) int {
+	s := touched(segments, end-1, 1)
+	switch {
+	case end == 0 || s == nil:
+		return sc.encodedAt(segments, lo, end)
+	case s.encoding == Base64:
+		return sc.encodedIn(s, ((end-1-s.at.lo)/3+1)*3)
+	}
+	return sc.encodedIn(s, end-s.at.lo)
 }
 
 // encodedIn returns where in d the segment's byte n is encoded.
@@ -613,6 +686,9 @@ func (sc *scan) encodedIn(s *segment, n int) int {
 	case Unicode:
 		at += 6 * n
 	case Base64:
+		if !s.lines {
+			return min(at+n/3*4, s.to)
+		}
 		for k := n / 3 * 4; at < s.to; at++ {
 			if wordBytes[sc.d[at]] {
 				if k == 0 {

@@ -267,7 +267,7 @@ func (f *prefilter) scan(sc *scan) {
 	if !sc.end {
 		end = min(end, sc.commit+sc.s.limits.lead+literalReach)
 	}
-	sc.wordEnd, sc.high = sc.from, false
+	sc.wordEnd, sc.high, sc.decoding.wideSeen = sc.from, false, 0
 	// Where a match starts, and so where its literal is, is never before from.
 	sc.filter.folds = f.find(sc.d, sc.from, end, sc.places, sc.verify)
 	if sc.filter.folds {
@@ -298,12 +298,8 @@ func (f *prefilter) scan(sc *scan) {
 // are looked for in words: a folding character ends a word.
 func (f *prefilter) brokenWords(sc *scan, end int) {
 	var at []int
-	for i := sc.from; i < end; i++ {
-		k := nextFold(sc.d[i:end], &foldsInPatterns)
-		if k < 0 {
-			break
-		}
-		i += k
+	next := foldFinder{d: sc.d[:end], folds: &foldsInPatterns}
+	for i := next.from(sc.from); i >= 0; i = next.from(i + 1) {
 		at = append(at, i)
 	}
 	for _, w := range f.words {
@@ -533,27 +529,49 @@ var (
 
 // hasFolds reports whether the text has a character that a pattern takes for
 // ASCII.
-func hasFolds(d []byte) bool { return nextFold(d, &foldsInPatterns) >= 0 }
+func hasFolds(d []byte) bool {
+	f := foldFinder{d: d, folds: &foldsInPatterns}
+	return f.from(0) >= 0
+}
 
-// nextFold returns where the first of those characters is, or -1. It looks for
-// their last bytes, which are rarer than their first ones in machine code.
-func nextFold(d []byte, folds *[2]fold) int {
-	first := -1
-	for _, f := range folds {
-		last := len(f.char) - 1
-		for i := last; i < len(d); i++ {
-			k := bytes.IndexByte(d[i:], f.char[last])
-			if k < 0 {
-				break
-			}
-			if i += k; string(d[i-last:i+1]) == f.char {
-				first = i - last
-				d = d[:first] // of interest is only what comes before
-				break
-			}
+// foldFinder finds such characters one after the other. It looks for their last
+// bytes, which are rarer than their first ones in machine code, and remembers
+// how far it has looked for which.
+type foldFinder struct {
+	d     []byte
+	folds *[2]fold
+	known [2]int // the first places from where it was asked for last; 0: not known
+}
+
+// from returns where the first of the characters is from d[i:] on, or -1.
+func (f *foldFinder) from(i int) int {
+	first := len(f.d)
+	for k := range f.folds {
+		if f.known[k] <= i {
+			f.known[k] = f.search(f.folds[k].char, i)
 		}
+		first = min(first, f.known[k]-1)
+	}
+	if first >= len(f.d) {
+		return -1
 	}
 	return first
+}
+
+// search returns one more than where char is from d[i:] on; if it is nowhere,
+// more than len(d).
+func (f *foldFinder) search(char string, i int) int {
+	last := len(char) - 1
+	for i += last; i < len(f.d); i++ {
+		k := bytes.IndexByte(f.d[i:], char[last])
+		if k < 0 {
+			break
+		}
+		if i += k; string(f.d[i-last:i+1]) == char {
+			return i - last + 1
+		}
+	}
+	return len(f.d) + 1
 }
 
 // findFolded finds the literals that have a folding character in them: around
@@ -562,12 +580,12 @@ func (f *prefilter) findFolded(sc *scan, end int, folds [2]fold, found func(t *t
 	const around = 4 * literalReach
 	var plain [2 * around]byte
 	var where [2 * around]int // plain[i] is at sc.d[where[i]:]
+	finder := foldFinder{d: sc.d[:end], folds: &folds}
 	for i := sc.from; i < end; {
-		next := nextFold(sc.d[i:end], &folds)
+		next := finder.from(i)
 		if next < 0 {
 			return
 		}
-		next += i
 		n, center := 0, 0
 		for k, hi := max(0, next-around), min(len(sc.d), next+around); k < hi; n++ {
 			if k == next {
