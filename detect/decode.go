@@ -421,6 +421,9 @@ func (sc *scan) percents(from, to int) {
 				c.decoded = c.decoded[:start]
 			}
 			c.percentDone = sc.base + int64(i)
+			if i+3 > len(d) && !sc.end {
+				c.percentDone -= pieceOverlap / 3 * 3 // it may go on behind the buffer
+			}
 			i--
 		}
 	}
@@ -442,6 +445,9 @@ func (sc *scan) unicodeAt(at int) {
 		i += 6
 	}
 	c.escapeDone = sc.base + int64(i)
+	if i+6 > len(d) && !sc.end {
+		c.escapeDone -= pieceOverlap / 6 * 6 // it may go on behind the buffer
+	}
 	if i == at || !sc.mayDecode(at, i) || !sc.segment(Unicode, at, i, start) {
 		c.decoded = c.decoded[:start]
 	}
@@ -529,6 +535,10 @@ func (sc *scan) decode() {
 	child := sc.s.scans.Get().(*scan)
 	defer sc.s.scans.Put(child)
 	for i := 0; i < len(c.segments); {
+		if c.segments[i].encoding == "" {
+			i++
+			continue
+		}
 		// One region, of segments that do not overlap.
 		last, size := i, 0
 		for k := i + 1; k < len(c.segments); k++ {
@@ -572,13 +582,14 @@ func (sc *scan) decodeRegion(child *scan, segments []segment) {
 		s := &segments[i]
 		text = append(text, sc.d[at:s.from]...)
 		if s.encoding != Percent && s.encoding != Unicode && s.from > 0 && wordBytes[sc.d[s.from-1]] {
-			text = append(text, '\n') // it is a piece, or behind a separator
+			text = append(text, "\n\n"...) // it is a piece, or behind a separator
 		}
 		s.at.lo = len(text)
 		text = append(text, c.decoded[s.text.lo:s.text.hi]...)
 		if s.encoding != Percent && s.encoding != Unicode {
-			// A whole text: what comes after it is not of it.
-			text = append(text, '\n')
+			// A whole text: what comes after it is not of it, nor is it one
+			// more line of what is encoded in it.
+			text = append(text, "\n\n"...)
 		}
 		s.at.hi = len(text)
 		spans = append(spans, s.at)

@@ -268,3 +268,131 @@ func TestDecodeNothing(t *testing.T) {
 		}
 	}
 }
+
+// numbered is a made-up token that differs from others by its number.
+func numbered(i int) string {
+	return "gh" + "p_" + fmt.Sprintf("%06d", i) + strings.Repeat("aB3dE6gH9k", 3)
+}
+
+// TestDecodePieces wants each of the secrets of a text that is decoded in
+// pieces, in one encoding or two.
+func TestDecodePieces(t *testing.T) {
+	var plain strings.Builder
+	n := 6000
+	if testing.Short() {
+		n = 200 // in no pieces; the whole takes a minute under -race
+	}
+	for i := range n {
+		fmt.Fprintf(&plain, "token is %s, ok\n", numbered(i))
+	}
+	one := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	lines := func(width int, end string) func(string) string {
+		return func(s string) string { return wrap(one(s), width, end) }
+	}
+	wide := func(s string) string { return wideText(s, binary.LittleEndian, 2) }
+	digits := func(s string) string { return hex.EncodeToString([]byte(s)) }
+	for name, encode := range map[string]func(string) string{
+		"base64":                  one,
+		"base64 in lines of 76":   lines(76, "\n"),
+		"base64 in lines of 61":   lines(61, "\n"),
+		"base64 in lines of 1000": lines(1000, "\r\n\t"),
+		"base64 of base64":        func(s string) string { return one(one(s)) },
+		"lines of lines":          func(s string) string { return lines(76, "\n")(lines(76, "\n")(s)) },
+		"UTF-16 of base64":        func(s string) string { return wide(one(s)) },
+		"base64 of UTF-16":        func(s string) string { return one(wide(s)) },
+		"hex of base64":           func(s string) string { return digits(one(s)) },
+		"percent":                 percentAll,
+		"unicode":                 unicodeAll,
+	} {
+		found := map[string]bool{}
+		for m, err := range newScanner(t, Options{}).Scan("f", strings.NewReader("x="+encode(plain.String()))) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m.Rule.ID == "github-pat" {
+				if token := string(m.Secret.Reveal()); found[token] {
+					t.Errorf("%s: %s is found twice", name, m.Secret)
+				} else {
+					found[token] = true
+				}
+			}
+		}
+		for i := range n {
+			if !found[numbered(i)] {
+				t.Errorf("%s: number %d is not found", name, i)
+			}
+		}
+	}
+}
+
+// TestDecodeBehindRound has encoded text around the place where a round ends,
+// and where it stops looking ahead.
+func TestDecodeBehindRound(t *testing.T) {
+	s := newScanner(t, Options{})
+	s.prepared.Do(s.prepare)
+	first := s.limits.size - s.limits.ahead() // where the first round's commit point is
+	for _, e := range encoders {
+		encoded := e.encode("token=" + fakePAT() + "\r\n")
+		for _, d := range []int{-len(encoded) - 3, -len(encoded) / 2, -7, 0, 5, 100, 5000, s.limits.lead, s.limits.lead + literalReach + 9, s.limits.lead + s.limits.maxMatch} {
+			at := first + d
+			text := slices.Concat(bytes.Repeat([]byte("\xfe\xfe\xfe\n"), at/4), []byte("....")[:at%4], []byte(encoded), bytes.Repeat([]byte("\xfe\n"), 300_000))
+			n := 0
+			for m, err := range s.Scan("f", bytes.NewReader(text)) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if m.Rule.ID == "github-pat" {
+					n++
+				}
+			}
+			if n != 1 {
+				t.Errorf("%s, %d bytes from the commit point: found %d times", e.name, d, n)
+			}
+		}
+	}
+}
+
+// TestDecodeForms are ways to write base64 that are more common than they look.
+func TestDecodeForms(t *testing.T) {
+	s := newScanner(t, Options{})
+	token := fakePAT()
+	one := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	for _, text := range []string{
+		`{"a":"first line\n` + one("x:"+token) + `"}`,
+		`{"a":"` + wrap(one(strings.Repeat("some text of it ", 9)+token), 64, `\r\n`) + `"}`,
+		one("Schlüssel: " + token),
+		one("密码是: " + token),
+		one("\x00user\x00" + token),
+		hex.EncodeToString([]byte("Schlüssel: " + token)),
+		"Authorization: Basic " + one("x-access-token:"+token),
+		"data:text/plain;base64," + one("some: "+token),
+		"/opt/app/" + base64.RawURLEncoding.EncodeToString([]byte("some: "+token)),
+		"0x" + hex.EncodeToString([]byte("some: "+token)),
+	} {
+		if m := scanOne(t, s, "github-pat", text); string(m.Secret.Reveal()) != token {
+			t.Errorf("%q: %q", text, m.Secret.Reveal())
+		}
+	}
+}
+
+// TestMaskEncoded wants nothing of an encoded secret left, whatever follows it
+// in its encoding.
+func TestMaskEncoded(t *testing.T) {
+	s := newScanner(t, Options{})
+	for _, e := range encoders {
+		for pad := range 4 {
+			encoded := e.encode(strings.Repeat(":", pad+9) + fakePAT() + " and the rest")
+			for _, text := range []string{"ENV A=" + encoded, "RUN x " + base64.StdEncoding.EncodeToString([]byte(encoded))} {
+				masked := s.Mask(text)
+				if !strings.Contains(masked, "…") {
+					t.Errorf("%s: %.80q is not masked", e.name, masked)
+				}
+				for m := range s.ScanBytes("", []byte(text)) {
+					if last := text[max(0, m.secretEnd-3):m.secretEnd]; strings.Contains(e.name, "base64") && strings.HasSuffix(strings.TrimSpace(masked[strings.LastIndex(masked, "…"):]), last) {
+						t.Errorf("%s: %q keeps the end %q", e.name, masked, last)
+					}
+				}
+			}
+		}
+	}
+}

@@ -63,7 +63,19 @@ const (
 	isFold         // part of one of the two that ignoring case takes for ASCII letters
 )
 
-type leadBytes [256]bool
+// leadBytes are the bytes of which one must come next; or, with end, nothing.
+type leadBytes struct {
+	in  [256]bool
+	end bool
+}
+
+// allows reports whether the text from d[at:] on may be matched.
+func (l *leadBytes) allows(d []byte, at int) bool {
+	if at >= len(d) {
+		return l.end
+	}
+	return l.in[d[at]]
+}
 
 const (
 	maxNodes = 5000
@@ -225,7 +237,7 @@ func (b *matcherBuilder) repeat(re *syntax.Regexp, lo, hi int, next *node) *node
 
 // isASCII reports whether the lead is known, and of ASCII only.
 func (l *leadBytes) isASCII() bool {
-	return l != nil && !slices.Contains(l[utf8.RuneSelf:], true)
+	return l != nil && !slices.Contains(l.in[utf8.RuneSelf:], true)
 }
 
 // hasAllOther reports whether re, which is of one character, matches all that
@@ -313,7 +325,7 @@ func (n *node) leads() *leadBytes {
 	var lead leadBytes
 	add := func(s *charSet) {
 		for c, in := range s {
-			lead[c] = lead[c] || in != isOut
+			lead.in[c] = lead.in[c] || in != isOut
 		}
 	}
 	switch n.op {
@@ -327,20 +339,26 @@ func (n *node) leads() *leadBytes {
 		if n.next.lead == nil {
 			return nil
 		}
-		for c, in := range n.next.lead {
-			lead[c] = lead[c] || in
+		for c, in := range n.next.lead.in {
+			lead.in[c] = lead.in[c] || in
 		}
+		lead.end = n.next.lead.end
 	case opAlternate:
 		for _, a := range n.alts {
 			if a == nil || a.lead == nil {
 				return nil
 			}
-			for c, in := range a.lead {
-				lead[c] = lead[c] || in
+			for c, in := range a.lead.in {
+				lead.in[c] = lead.in[c] || in
 			}
+			lead.end = lead.end || a.lead.end
 		}
 	case opCapture, opBeginText, opBeginLine, opWordEdge, opNoWordEdge:
 		return n.next.lead
+	case opEndText:
+		lead.end = true
+	case opEndLine:
+		lead.in['\n'], lead.end = true, true
 	default: // nothing need come
 		return nil
 	}
@@ -367,7 +385,7 @@ func (m *match) run(n *node, at int) int {
 		if m.steps++; m.steps > maxSteps {
 			return unsure
 		}
-		if n.lead != nil && (at >= len(m.d) || !n.lead[m.d[at]]) {
+		if n.lead != nil && !n.lead.allows(m.d, at) {
 			return noMatch
 		}
 		switch n.op {
@@ -436,7 +454,7 @@ func (m *match) repeat(n *node, at int) int {
 		// Lazy: one more only when it can't go on otherwise.
 		next := n.next
 		for i := at; ; i++ {
-			if i >= at+n.lo && (next.lead == nil || i < len(m.d) && next.lead[m.d[i]]) {
+			if i >= at+n.lo && (next.lead == nil || next.lead.allows(m.d, i)) {
 				if to := m.run(n.next, i); to != noMatch {
 					return to
 				}
@@ -464,7 +482,7 @@ func (m *match) repeat(n *node, at int) int {
 	}
 	m.steps += (i - at) >> 6
 	for next := n.next; i >= at+n.lo; i-- {
-		if next.lead != nil && (i >= len(m.d) || !next.lead[m.d[i]]) {
+		if next.lead != nil && !next.lead.allows(m.d, i) {
 			continue
 		}
 		if to := m.run(next, i); to != noMatch {

@@ -320,7 +320,8 @@ func (a *assign) possible(d []byte, at int) bool {
 
 // bounds returns a span that holds every match in d that has its literal at
 // d[at:] and starts at first or later. It reports false if there can be none.
-func (a *assign) bounds(d []byte, at, first, maxMatch int) (w span, ok bool) {
+// r is that of the rule, so that a long value is gone over once.
+func (a *assign) bounds(d []byte, at, first, maxMatch int, r *reach) (w span, ok bool) {
 	op := a.operator(d, at)
 	if op < 0 {
 		return w, false
@@ -331,10 +332,14 @@ func (a *assign) bounds(d []byte, at, first, maxMatch int) (w span, ok bool) {
 	for w.lo > first && a.gap[d[w.lo-1]] {
 		w.lo--
 	}
-	w.hi = min(len(d), op+a.fillSize)
-	for end := min(len(d), w.hi+min(a.maxValue, maxMatch)); w.hi < end && a.value[d[w.hi]]; {
-		w.hi++
+	start := min(len(d), op+a.fillSize)
+	if !r.set || start < r.start || start > r.hi {
+		*r = reach{set: true, start: start, hi: start}
 	}
+	for end := min(len(d), start+min(a.maxValue, maxMatch)); r.hi < end && a.value[d[r.hi]]; {
+		r.hi++
+	}
+	w.hi = r.hi
 	w.hi += a.rest
 	return w, true
 }
@@ -467,7 +472,7 @@ func (sc *scan) window(p *plan, l *literal, at int, folds bool, r *reach) (w spa
 	w.lo = max(0, first)
 	maxMatch := sc.s.limits.maxMatch
 	if p.assign != nil {
-		if w, ok = p.assign.bounds(sc.d, at, w.lo, maxMatch); !ok {
+		if w, ok = p.assign.bounds(sc.d, at, w.lo, maxMatch, r); !ok {
 			return w, false
 		}
 	} else if n := l.length.most(folds); n < infinite {
