@@ -25,7 +25,7 @@ type rule struct {
 	path       *pathPattern
 	pattern    func() *regexp.Regexp
 	relaxed    func() *relaxed       // see relax.go
-	resume     func() *regexp.Regexp // see matcher.next
+	resume     func() *regexp.Regexp // see scan.search
 	allowlists []*allowlist
 	tree       *syntax.Regexp // nil: about the path alone
 	matcher    func() *matcher
