@@ -98,7 +98,6 @@ func compileAll(s *Scanner) {
 		}
 		if r.pattern != nil {
 			r.pattern()
-			r.relaxed()
 			r.matcher()
 			r.resume()
 		}

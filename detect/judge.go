@@ -24,7 +24,6 @@ type rule struct {
 	required   bool // by another rule
 	path       *pathPattern
 	pattern    func() *regexp.Regexp
-	relaxed    func() *relaxed       // see relax.go
 	resume     func() *regexp.Regexp // see scan.search
 	allowlists []*allowlist
 	tree       *syntax.Regexp // nil: about the path alone
@@ -50,7 +49,6 @@ func newRule(r *rules.Rule) (*rule, error) {
 		}
 		c.tree = tree
 		c.pattern = lazy(r.Pattern)
-		c.relaxed = lazyRelax(r.Pattern)
 		c.matcher = sync.OnceValue(func() *matcher {
 			prefix := 0
 			if c.plan.prefix != nil {
@@ -132,7 +130,7 @@ func (r *rule) secretOf(match []byte) (from, to int) {
 		g = m.find(match, buf[:])
 	}
 	if g == nil {
-		g = r.on(match).FindSubmatchIndex(match)
+		g = r.pattern().FindSubmatchIndex(match)
 	}
 	if len(g) < 4 {
 		return 0, len(match)

@@ -350,7 +350,7 @@ func (sc *scan) search(i int, w span, count *int) bool {
 	r, st := sc.s.rules[i], &sc.rules[i]
 	next := max(sc.from, int(st.last-sc.base))
 	if w.lo >= next {
-		return sc.judgeAll(i, r.on(sc.d[w.lo:w.hi]).FindAllIndex(sc.d[w.lo:w.hi], -1), w.lo, count)
+		return sc.judgeAll(i, r.pattern().FindAllIndex(sc.d[w.lo:w.hi], -1), w.lo, count)
 	}
 	// The window reaches back to before the place where this rule's search
 	// has to go on. A slice that starts there would hide the character before
