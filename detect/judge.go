@@ -86,7 +86,7 @@ func newPathPattern(pattern string) (*pathPattern, error) {
 	}
 	p := &pathPattern{pattern: lazy(pattern)}
 	for _, seq := range sequences(tree) {
-		sets, ok := laterLiteral(seq, 0)
+		sets, ok := rarestString(seq)
 		if !ok {
 			p.needs = nil
 			break

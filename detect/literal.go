@@ -458,12 +458,21 @@ func commonness(text []byte) float64 {
 	return 0
 }
 
-// chooseLiteral returns the string of seq that is likely to be rarest.
-func chooseLiteral(seq []*item) (best literal, end int, ok bool) {
-	var length, lead size
-	for _, it := range seq {
-		length = length.plus(it.size)
+// stringFrom returns the sets of seq from the i'th item on, up to a gap and no
+// longer than half of literalReach.
+func stringFrom(seq []*item, i int) (sets []*byteSet) {
+	for _, it := range seq[i:min(i+literalReach/2, len(seq))] {
+		if it.set == nil {
+			break
+		}
+		sets = append(sets, it.set)
 	}
+	return sets
+}
+
+// chooseLiteral returns the string of seq that is likely to be rarest.
+func chooseLiteral(seq []*item) (best literal, ok bool) {
+	var lead size
 	bestCost, total := math.Inf(1), 0
 	for lo := 0; lo < len(seq); lo++ {
 		if lo > 0 {
@@ -472,92 +481,72 @@ func chooseLiteral(seq []*item) (best literal, end int, ok bool) {
 		if lead.wide >= infinite {
 			break
 		}
-		hi := lo
-		for hi < len(seq) && seq[hi].set != nil && hi-lo < literalReach/2 {
-			hi++
-		}
-		if hi-lo < 3 {
+		sets := stringFrom(seq, lo)
+		if len(sets) < 3 {
 			continue
 		}
-		grams, n, cost := gramPair(seq[lo:hi])
+		grams, n, cost := gramPair(seq[lo : lo+len(sets)])
 		if n > maxGrams || cost > maxHits+maxGrams/2.0/tableSize {
 			continue
 		}
 		// What costs is each hit of a gram, and far more each one of the
 		// whole literal.
 		whole := 1.0
-		for _, it := range seq[lo:hi] {
+		for _, it := range seq[lo : lo+len(sets)] {
 			whole *= it.frequency
 		}
 		if cost += 50 * whole; cost < bestCost {
-			bestCost, end, ok = cost, hi, true
-			best, total = literal{grams: grams, lead: lead, length: length}, n
-			for _, it := range seq[lo:hi] {
-				best.sets = append(best.sets, it.set)
-			}
+			bestCost, total, ok = cost, n, true
+			best = literal{sets: sets, grams: grams, lead: lead}
 		}
 	}
 	// Many grams slow down everything, even if they are never seen; and a long
 	// word of a given start is rarer than some.
 	if many := !ok || total > fewGrams; many || bestCost > wordCost {
-		if w, e, found := chooseWord(seq); found && (many || w.wordAt > 0) {
-			best, end, ok = w, e, true
-		} else if w, e, found := chooseBack(seq); found {
-			best, end, ok = w, e, true
+		if w, found := chooseWord(seq); found && (many || w.wordAt > 0) {
+			best, ok = w, true
+		} else if w, found := chooseBack(seq); found {
+			best, ok = w, true
 		}
 	}
 	if ok {
+		for _, it := range seq {
+			best.length = best.length.plus(it.size)
+		}
 		best.edge, best.foldedEdge = best.startsAtEdge(false), best.startsAtEdge(true)
 	}
-	return best, end, ok
+	return best, ok
 }
 
 // backReach is how far before a literal with a back set a match may start.
 const backReach = 16 << 10
 
 // chooseBack returns a literal behind an unbounded repeat of a class.
-func chooseBack(seq []*item) (best literal, end int, ok bool) {
-	var length size
-	for _, it := range seq {
-		length = length.plus(it.size)
-	}
+func chooseBack(seq []*item) (best literal, ok bool) {
 	back := new(byteSet)
 	unbounded := false
 	for i, it := range seq {
 		if unbounded && it.set != nil && !it.set.within(back) {
-			hi := i
-			for hi < len(seq) && seq[hi].set != nil && hi-i < literalReach/2 {
-				hi++
+			best = literal{sets: stringFrom(seq, i), back: back, start: stringFrom(seq, 0)}
+			if len(best.sets) < 3 || len(best.start) == 0 {
+				return best, false
 			}
-			if hi-i < 3 || seq[0].set == nil {
-				return best, 0, false
-			}
-			grams, total, cost := gramPair(seq[i:hi])
-			if total > fewGrams || cost > maxHits {
-				return best, 0, false
-			}
-			best = literal{grams: grams, back: back, length: length}
-			for _, it := range seq[i:hi] {
-				best.sets = append(best.sets, it.set)
-			}
-			for k := 0; k < len(seq) && seq[k].set != nil && k < literalReach/2; k++ {
-				best.start = append(best.start, seq[k].set)
-			}
-			return best, hi, true
+			var total int
+			var cost float64
+			best.grams, total, cost = gramPair(seq[i : i+len(best.sets)])
+			return best, total <= fewGrams && cost <= maxHits
 		}
 		set := it.set
 		if set == nil {
 			set = it.class
 		}
 		if set == nil || it.size.wide != it.size.max {
-			return best, 0, false
+			return best, false
 		}
 		unbounded = unbounded || it.size.wide >= infinite
-		for c, in := range set {
-			back[c] = back[c] || in
-		}
+		back.union(set)
 	}
-	return best, 0, false
+	return best, false
 }
 
 // startsAtEdge reports whether the literal says where a match starts, and
@@ -577,20 +566,34 @@ func (l *literal) startsAtEdge(folds bool) bool {
 	return word != other
 }
 
-// laterLiteral returns the rarest string of at least two sets in seq behind the
-// given number of characters and gaps, whatever its distance from the start.
-func laterLiteral(seq []*item, from int) (best []*byteSet, ok bool) {
-	bestCost := 0.001
-	for i := from; i < len(seq); i++ {
-		cost, sets := 1.0, []*byteSet(nil)
-		// Not over a letter that is longer when case is ignored.
-		for ; i < len(seq) && seq[i].set != nil && seq[i].size.wide == 1 && len(sets) < literalReach; i++ {
-			cost *= seq[i].frequency
-			sets = append(sets, seq[i].set)
+// leadString returns the string that seq begins with, and a rough estimate of
+// how often it is in text. It ends before a letter that is longer when case is
+// ignored.
+func leadString(seq []*item) (sets []*byteSet, cost float64) {
+	cost = 1
+	for _, it := range seq[:min(len(seq), literalReach)] {
+		if it.set == nil || it.size.wide != 1 {
+			break
 		}
+		cost *= it.frequency
+		sets = append(sets, it.set)
+	}
+	return sets, cost
+}
+
+// rare is what a string of at least two sets may cost.
+const rare = 0.001
+
+// rarestString returns the rarest string of at least two sets in seq, wherever
+// it is.
+func rarestString(seq []*item) (best []*byteSet, ok bool) {
+	bestCost := rare
+	for i := 0; i < len(seq); i++ {
+		sets, cost := leadString(seq[i:])
 		if len(sets) > 1 && cost < bestCost {
 			bestCost, best, ok = cost, sets, true
 		}
+		i += len(sets)
 	}
 	return best, ok
 }
@@ -606,16 +609,8 @@ next:
 		}
 		strings = nil
 		for _, seq := range sequences(&syntax.Regexp{Op: syntax.OpConcat, Sub: parts[rest:]}) {
-			cost, sets := 1.0, []*byteSet(nil)
-			for _, it := range seq[:min(len(seq), literalReach)] {
-				// Not over a letter that is longer when case is ignored.
-				if it.set == nil || it.size.wide != 1 {
-					break
-				}
-				cost *= it.frequency
-				sets = append(sets, it.set)
-			}
-			if len(sets) < 2 || cost > 0.001 {
+			sets, cost := leadString(seq)
+			if len(sets) < 2 || cost > rare {
 				continue next
 			}
 			strings = append(strings, newFinder(sets))

@@ -28,7 +28,6 @@ type prefilter struct {
 	indexShift int
 
 	literals []target
-	always   []int // rules that run over everything
 	keywords []int // rules whose keywords the table can't hold
 	words    []wordLiteral
 	escape   int // the literal that is no rule's: \u00
@@ -80,11 +79,6 @@ type use struct {
 	literal int // of the rule's plan
 }
 
-// filterState is what the prefilter knows of the text of a round.
-type filterState struct {
-	folds bool // it has characters that are ASCII only when case is ignored
-}
-
 func newPrefilter(rs []*rule) *prefilter {
 	f := &prefilter{lists: [][]gram{nil}}
 	b := filterBuilder{f: f, known: map[string]int{}, byGram: map[uint32][]uint32{}}
@@ -96,9 +90,6 @@ func newPrefilter(rs []*rule) *prefilter {
 		for k := range p.literals {
 			t := b.target(&p.literals[k], p.edge)
 			t.uses = append(t.uses, use{i, k})
-		}
-		if p.literals == nil && len(r.Keywords) == 0 {
-			f.always = append(f.always, i)
 		}
 		if p.literals != nil && !p.gated {
 			continue
@@ -269,10 +260,10 @@ func (f *prefilter) scan(sc *scan) {
 	}
 	sc.wordEnd, sc.high, sc.decoding.wideSeen = sc.from, false, 0
 	// Where a match starts, and so where its literal is, is never before from.
-	sc.filter.folds = f.find(sc.d, sc.from, end, sc.places, sc.verify)
-	if sc.filter.folds {
+	sc.folds = f.find(sc.d, sc.from, end, sc.places, sc.verify)
+	if sc.folds {
 		f.findFolded(sc, end, foldsInPatterns, sc.hits)
-		f.findFolded(sc, end, foldsInKeywords, sc.open)
+		f.findFolded(sc, end, foldsInKeywords, func(t *target, _ int) { sc.open(t) })
 		f.brokenWords(sc, end)
 	}
 	for _, i := range f.keywords {
@@ -469,7 +460,7 @@ func (sc *scan) verify(p *places) {
 					sc.unicodeAt(start)
 				}
 			default:
-				sc.open(t, start)
+				sc.open(t)
 				sc.hits(t, start)
 			}
 		}
@@ -485,20 +476,12 @@ func (sc *scan) verify(p *places) {
 }
 
 func (t *target) at(d []byte, start int) bool {
-	if start < 0 || start+len(t.sets) > len(d) {
-		return false
-	}
-	for i, c := range d[start : start+len(t.sets)] {
-		if !t.sets[i][c] {
-			return false
-		}
-	}
-	return true
+	return start >= 0 && start <= len(d) && startsWith(d[start:], t.sets)
 }
 
 // open notes the keywords that t is, and hits notes where the patterns are
 // that it is a literal of.
-func (sc *scan) open(t *target, _ int) {
+func (sc *scan) open(t *target) {
 	for _, i := range t.gate {
 		sc.state(i).keyword = true
 	}

@@ -35,9 +35,7 @@ func newClassRun(seqs [][]*item, length size) *classRun {
 			return nil
 		}
 		c.n = min(c.n, n)
-		for b, in := range seq[bestAt].set {
-			c.set[b] = c.set[b] || in
-		}
+		c.set.union(seq[bestAt].set)
 		if i == 0 {
 			c.lead = best
 		} else {

@@ -69,8 +69,8 @@ type scan struct {
 	active       []int // rules with something to do in this round
 	starts       []int // see scan.match
 	wordEnd      int   // of the last long word, in d
-	high         bool  // this round has bytes that are not ASCII
-	filter       filterState
+	high         bool  // this round has bytes that are not ASCII,
+	folds        bool  // and characters that are ASCII only when case is ignored
 	places       *places
 	decoding     decoding
 
@@ -206,7 +206,7 @@ func (sc *scan) forget() {
 	clear(sc.recent)
 	clear(sc.sightings)
 	*sc = scan{s: sc.s, anyPath: sc.anyPath, buf: sc.buf, rules: sc.rules, found: sc.found[:0], recent: sc.recent[:0],
-		used: sc.used[:0], active: sc.active[:0], starts: sc.starts[:0], filter: sc.filter, places: sc.places, sightings: sc.sightings,
+		used: sc.used[:0], active: sc.active[:0], starts: sc.starts[:0], places: sc.places, sightings: sc.sightings,
 		decoding: decoding{segments: sc.decoding.segments[:0], decoded: sc.decoding.decoded[:0], region: sc.decoding.region, spans: sc.decoding.spans}}
 }
 
@@ -281,7 +281,7 @@ func (sc *scan) match(i int, count *int) bool {
 	sorted := true
 	for _, h := range st.hits {
 		tail := &p.literals[h.literal].tail
-		if sc.filter.folds && tail.wide > tail.max && hasFolds(sc.d[max(0, int(h.at)-tail.wide):h.at]) {
+		if sc.folds && tail.wide > tail.max && hasFolds(sc.d[max(0, int(h.at)-tail.wide):h.at]) {
 			return false // what is before the literal may be longer
 		}
 		for at := int(h.at) - tail.max; at <= int(h.at)-tail.min; at++ {
@@ -469,7 +469,7 @@ func (sc *scan) keywordSeen(i int, match []byte) bool {
 	}
 	// The prefilter looks for keywords as ASCII, or with K for Kelvin. Of other
 	// characters that become ASCII in lower case the text itself has to be asked.
-	if !st.asked && (r.dotted || sc.filter.folds) {
+	if !st.asked && (r.dotted || sc.folds) {
 		st.asked = true
 		st.keyword = r.hasKeyword(sc.d[sc.from:])
 	}

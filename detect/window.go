@@ -142,7 +142,7 @@ func makePlan(tree *syntax.Regexp, keywords []string) plan {
 	}
 	p.starts = true
 	for _, seq := range seqs {
-		l, _, ok := chooseLiteral(seq)
+		l, ok := chooseLiteral(seq)
 		if !ok {
 			p.literals, p.assign, p.starts = nil, nil, false
 			p.run = newClassRun(sequences(tree), p.length)
@@ -240,9 +240,7 @@ func newAssign(parts []*syntax.Regexp) (*assign, int) {
 			n, a.op = i, set
 			break
 		}
-		for c, in := range set {
-			a.gap[c] = a.gap[c] || in
-		}
+		a.gap.union(&set)
 	}
 	if n < 0 {
 		return nil, 0
@@ -274,6 +272,12 @@ func newAssign(parts []*syntax.Regexp) (*assign, int) {
 		return nil, 0
 	}
 	return a, n
+}
+
+func (b *byteSet) union(c *byteSet) {
+	for i, in := range c {
+		b[i] = b[i] || in
+	}
 }
 
 func (b *byteSet) within(c *byteSet) bool {
@@ -451,7 +455,7 @@ func (sc *scan) windows(i int) {
 		}
 		st.add(w)
 	}
-	if sc.filter.folds {
+	if sc.folds {
 		st.sort()
 	}
 }

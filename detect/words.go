@@ -10,9 +10,9 @@ import "encoding/binary"
 
 // leastWord is how long a word must be to be found. The prefilter asks of eight
 // bytes in sixteen whether all can be in a word: of so many in a row, eight
-// begin at a multiple of sixteen, and eight more are next to them. In text that is so of one in ten. (Asking of
-// one byte in eighteen costs three times as much, because in text the answer is
-// as good as a coin's toss.)
+// begin at a multiple of sixteen, and eight more are next to them. In text that
+// is so of one in ten. (Asking of one byte in eighteen costs three times as
+// much, because in text the answer is as good as a coin's toss.)
 const leastWord = findStep + 8 - 1
 
 // wordBytes says which bytes are in words, and base64Value what they stand for
@@ -92,7 +92,7 @@ func (sc *scan) wordAt(from, to int) {
 		t := &f.literals[w.literal]
 		for at := from; at <= to-w.size; at++ {
 			if start := at - w.offset; start >= 0 && t.sets[0][sc.d[start]] && t.at(sc.d, start) {
-				sc.open(t, start)
+				sc.open(t)
 				sc.hits(t, start)
 			}
 			if w.anchored {
@@ -133,16 +133,13 @@ func newWordLiteral(id int, l *literal, edge bool) wordLiteral {
 }
 
 // chooseWord returns the literal of seq that has the longest part in a word.
-func chooseWord(seq []*item) (best literal, end int, ok bool) {
-	var length, lead size
-	for _, it := range seq {
-		length = length.plus(it.size)
-	}
+func chooseWord(seq []*item) (best literal, ok bool) {
 	const before = 4 // so many sets before the word help to tell it apart
 	leads := make([]size, len(seq))
-	for i := 0; i < len(seq); i++ {
+	var lead size
+	for i, it := range seq {
 		leads[i] = lead
-		lead = lead.plus(seq[i].size)
+		lead = lead.plus(it.size)
 	}
 	for i := 0; i < len(seq); i++ {
 		n := i
@@ -157,14 +154,13 @@ func chooseWord(seq []*item) (best literal, end int, ok bool) {
 			if leads[lo].wide >= infinite {
 				break
 			}
-			best = literal{lead: leads[lo], length: length, word: n - i, wordAt: i - lo}
-			end, ok = min(n, i+literalReach/2), true
-			for _, it := range seq[lo:end] {
+			best, ok = literal{lead: leads[lo], word: n - i, wordAt: i - lo}, true
+			for _, it := range seq[lo:min(n, i+literalReach/2)] {
 				best.sets = append(best.sets, it.set)
 				best.folds = best.folds || it.size.wide > 1
 			}
 		}
 		i = max(i, n-1)
 	}
-	return best, end, ok
+	return best, ok
 }
