@@ -26,10 +26,11 @@ type matcher struct {
 type node struct {
 	op   nodeOp
 	set  *charSet
-	more bool // opRepeat: as often as possible first
-	lo   int  // opRepeat
-	hi   int  // -1: without end
-	slot int  // opCapture: index into the groups
+	more bool      // opRepeat: as often as possible first
+	lo   int       // opRepeat
+	hi   int       // -1: without end
+	slot int       // opCapture: index into the groups
+	what syntax.Op // opAssert
 	next *node
 	alts []*node    // in order of preference
 	lead *leadBytes // what the text must go on with; nil: not known
@@ -43,12 +44,7 @@ const (
 	opRepeat // of one set
 	opAlternate
 	opCapture
-	opBeginText
-	opEndText
-	opBeginLine
-	opEndLine
-	opWordEdge
-	opNoWordEdge
+	opAssert // something about what is between two characters
 )
 
 // charSet says of each byte whether it is a character of a class.
@@ -65,7 +61,7 @@ const (
 
 // leadBytes are the bytes of which one must come next; or, with end, nothing.
 type leadBytes struct {
-	in  [256]bool
+	in  byteSet
 	end bool
 }
 
@@ -169,18 +165,8 @@ func (b *matcherBuilder) build(re *syntax.Regexp, next *node) *node {
 		return b.repeat(re, 1, -1, next)
 	case syntax.OpRepeat:
 		return b.repeat(re, re.Min, re.Max, next)
-	case syntax.OpBeginText:
-		return b.node(node{op: opBeginText, next: next})
-	case syntax.OpEndText:
-		return b.node(node{op: opEndText, next: next})
-	case syntax.OpBeginLine:
-		return b.node(node{op: opBeginLine, next: next})
-	case syntax.OpEndLine:
-		return b.node(node{op: opEndLine, next: next})
-	case syntax.OpWordBoundary:
-		return b.node(node{op: opWordEdge, next: next})
-	case syntax.OpNoWordBoundary:
-		return b.node(node{op: opNoWordEdge, next: next})
+	case syntax.OpBeginText, syntax.OpEndText, syntax.OpBeginLine, syntax.OpEndLine, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
+		return b.node(node{op: opAssert, what: re.Op, next: next})
 	}
 	b.failed = true
 	return next
@@ -339,26 +325,27 @@ func (n *node) leads() *leadBytes {
 		if n.next.lead == nil {
 			return nil
 		}
-		for c, in := range n.next.lead.in {
-			lead.in[c] = lead.in[c] || in
-		}
+		lead.in.union(&n.next.lead.in)
 		lead.end = n.next.lead.end
 	case opAlternate:
 		for _, a := range n.alts {
 			if a == nil || a.lead == nil {
 				return nil
 			}
-			for c, in := range a.lead.in {
-				lead.in[c] = lead.in[c] || in
-			}
+			lead.in.union(&a.lead.in)
 			lead.end = lead.end || a.lead.end
 		}
-	case opCapture, opBeginText, opBeginLine, opWordEdge, opNoWordEdge:
+	case opCapture:
 		return n.next.lead
-	case opEndText:
-		lead.end = true
-	case opEndLine:
-		lead.in['\n'], lead.end = true, true
+	case opAssert:
+		switch n.what {
+		case syntax.OpEndText:
+			lead.end = true
+		case syntax.OpEndLine:
+			lead.in['\n'], lead.end = true, true
+		default:
+			return n.next.lead
+		}
 	default: // nothing need come
 		return nil
 	}
@@ -417,8 +404,8 @@ func (m *match) run(n *node, at int) int {
 				m.groups[n.slot] = at
 			}
 			return to
-		default:
-			if !m.holds(n.op, at) {
+		case opAssert:
+			if !m.holds(n.what, at) {
 				return noMatch
 			}
 			n = n.next
@@ -455,7 +442,7 @@ func (m *match) repeat(n *node, at int) int {
 		next := n.next
 		for i := at; ; i++ {
 			if i >= at+n.lo && (next.lead == nil || next.lead.allows(m.d, i)) {
-				if to := m.run(n.next, i); to != noMatch {
+				if to := m.run(next, i); to != noMatch {
 					return to
 				}
 			}
@@ -492,21 +479,21 @@ func (m *match) repeat(n *node, at int) int {
 	return noMatch
 }
 
-// holds reports whether what is between two characters is as op asks.
-func (m *match) holds(op nodeOp, at int) bool {
-	switch op {
-	case opBeginText:
+// holds reports whether what is between two characters is as asked.
+func (m *match) holds(what syntax.Op, at int) bool {
+	switch what {
+	case syntax.OpBeginText:
 		return at == 0 && m.begin
-	case opEndText:
+	case syntax.OpEndText:
 		return at == len(m.d) && m.end
-	case opBeginLine:
+	case syntax.OpBeginLine:
 		return at == 0 && m.begin || at > 0 && m.d[at-1] == '\n'
-	case opEndLine:
+	case syntax.OpEndLine:
 		return at == len(m.d) && m.end || at < len(m.d) && m.d[at] == '\n'
 	}
 	// \b knows ASCII only, in package regexp too.
 	edge := (at > 0 && isWord(m.d[at-1])) != (at < len(m.d) && isWord(m.d[at]))
-	return edge == (op == opWordEdge)
+	return edge == (what == syntax.OpWordBoundary)
 }
 
 // find returns the groups of a match of the whole pattern that starts where the

@@ -297,22 +297,21 @@ func (sc *scan) match(i int, count *int) bool {
 	if !sorted {
 		slices.Sort(sc.starts)
 	}
-	var later []int
-	var reach reach
+	var later, ends []int
 	if m.rest != nil {
-		if later = sc.laterPlaces(r, sc.starts); later == nil {
+		if later, ends = sc.laterPlaces(r, sc.starts); later == nil {
 			return true
 		}
 	}
 	run := match{begin: sc.base == 0}
 	next := max(sc.from, int(st.last-sc.base))
-	for _, at := range sc.starts {
+	for n, at := range sc.starts {
 		if at < next {
 			continue
 		}
 		limit := min(len(sc.d), at+sc.s.limits.maxMatch)
 		if m.rest != nil {
-			limit = reach.extend(sc.d, at, p.free, p.bound.wide, sc.s.limits.maxMatch)
+			limit = ends[n]
 			if k, _ := slices.BinarySearch(later, at); k == len(later) || later[k] >= limit {
 				continue
 			}

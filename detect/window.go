@@ -498,8 +498,9 @@ func (st *ruleState) add(w span) {
 }
 
 // laterPlaces returns where the rest of rule r's pattern, from its later strings
-// on, may match behind one of the starts and within its reach, in order.
-func (sc *scan) laterPlaces(r *rule, starts []int) (places []int) {
+// on, may match behind one of the starts and within its reach, in order; and
+// how far each start reaches.
+func (sc *scan) laterPlaces(r *rule, starts []int) (places, ends []int) {
 	p := &r.plan
 	run := match{d: sc.d, begin: sc.base == 0, end: sc.end}
 	try := func(f *finder, at int) {
@@ -510,8 +511,8 @@ func (sc *scan) laterPlaces(r *rule, starts []int) (places []int) {
 	}
 	look := func(w span) {
 		first := &p.later[0]
-		alike := func(f finder) bool { return f.key == first.key && f.lead == first.lead }
-		if first.key >= 0 && !slices.ContainsFunc(p.later, func(f finder) bool { return !alike(f) }) {
+		other := func(f finder) bool { return f.key != first.key || f.lead != first.lead }
+		if first.key >= 0 && !slices.ContainsFunc(p.later, other) {
 			// " -u" and " --user": one look for both.
 			for at := w.lo + first.key; at < w.hi; at++ {
 				k := bytes.IndexByte(sc.d[at:w.hi], first.lead)
@@ -544,10 +545,11 @@ func (sc *scan) laterPlaces(r *rule, starts []int) (places []int) {
 			w.lo = at
 		}
 		w.hi = reach.extend(sc.d, at, p.free, p.bound.wide, sc.s.limits.maxMatch)
+		ends = append(ends, w.hi)
 	}
 	look(w)
 	slices.Sort(places)
-	return places
+	return places, ends
 }
 
 // sort puts windows in order that were added out of order.
