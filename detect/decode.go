@@ -32,6 +32,10 @@ const (
 	UTF32BE Encoding = "utf-32be"
 )
 
+// whole reports whether it is of whole texts, and not of single characters in
+// one.
+func (e Encoding) whole() bool { return e != Percent && e != Unicode }
+
 const (
 	maxDecode    = 5         // encodings within each other
 	leastDecoded = 12        // bytes of text: no rule's match is much shorter
@@ -107,7 +111,7 @@ func (sc *scan) mayDecode(from, to int) bool {
 // behind start, if it is worth a look.
 func (sc *scan) segment(e Encoding, from, to, start int) bool {
 	c := &sc.decoding
-	if len(c.decoded)-start < leastDecoded && e != Percent && e != Unicode || len(c.decoded) == start {
+	if len(c.decoded)-start < leastDecoded && e.whole() || len(c.decoded) == start {
 		c.decoded = c.decoded[:start]
 		return false
 	}
@@ -125,11 +129,7 @@ func (sc *scan) encodedWord(from, to int) {
 	if from == sc.from && from > 0 && wordBytes[sc.d[from-1]] {
 		// It began in a round before.
 		if next := int(c.next - sc.base); c.next > 0 && next >= from && next < to {
-			if c.nextHex {
-				sc.hexAt(next, to)
-			} else {
-				sc.base64At(next, to)
-			}
+			sc.pieceAt(next, to, c.nextHex)
 		}
 		return
 	}
@@ -143,13 +143,13 @@ func (sc *scan) encodedWord(from, to int) {
 	if from > 0 && sc.d[from-1] == '\\' && isEscape(sc.d[from]) {
 		from++ // as in a JSON string of several lines
 	}
-	if sc.wordFrom(from, to) {
+	if sc.encodedFrom(from, to) {
 		return
 	}
 	if c.depth > 0 {
 		// A piece of a longer text may begin anywhere in a word.
 		for i := from + 1; i < from+4; i++ {
-			if sc.wordFrom(i, to) {
+			if sc.encodedFrom(i, to) {
 				return
 			}
 		}
@@ -159,7 +159,7 @@ func (sc *scan) encodedWord(from, to int) {
 	for i := from; i < min(to-leastWord, from+64) && tries < 8; i++ {
 		switch sc.d[i] {
 		case '/', '+', '-', '_', 'x':
-			if tries++; sc.wordFrom(i+1, to) {
+			if tries++; sc.encodedFrom(i+1, to) {
 				return
 			}
 		}
@@ -169,15 +169,15 @@ func (sc *scan) encodedWord(from, to int) {
 // isEscape reports whether c stands for a control character behind a backslash.
 func isEscape(c byte) bool { return c == 'n' || c == 'r' || c == 't' || c == 'b' || c == 'f' }
 
-// wordFrom notes hex or base64 that begins at d[from:].
-func (sc *scan) wordFrom(from, to int) bool {
+// encodedFrom notes hex or base64 that begins at d[from:].
+func (sc *scan) encodedFrom(from, to int) bool {
 	if to-from < 16 {
 		return false
 	}
 	// Most words are neither, as their first byte shows: in hex of text it is
 	// text, and in base64, too, unless it is of a byte order mark or of UTF-32.
 	a, b := sc.d[from], sc.d[from+1]
-	if hi, lo := hexValue(a), hexValue(b); hi < 16 && lo < 16 && mayBegin(hi<<4|lo) && sc.hexAt(from, to) {
+	if c, ok := hexByte(a, b); ok && mayBegin(c) && sc.hexAt(from, to) {
 		return true
 	}
 	return mayBegin(base64Value[a]<<2|base64Value[b]>>4) && sc.base64At(from, to)
@@ -191,11 +191,11 @@ func (sc *scan) hexAt(from, to int) bool {
 	c, d := &sc.decoding, sc.d
 	start, i := len(c.decoded), from
 	for ; i+1 < to && i-from < maxSegment; i += 2 {
-		hi, lo := hexValue(d[i]), hexValue(d[i+1])
-		if hi > 15 || lo > 15 {
+		b, ok := hexByte(d[i], d[i+1])
+		if !ok {
 			break
 		}
-		c.decoded = append(c.decoded, hi<<4|lo)
+		c.decoded = append(c.decoded, b)
 		if n := len(c.decoded) - start; n == 4 && !looksLikeText(c.decoded[start:]) {
 			break // most are digests
 		}
@@ -220,16 +220,29 @@ func (sc *scan) hexAt(from, to int) bool {
 func (sc *scan) nextPiece(from, to int, isHex bool) {
 	c := &sc.decoding
 	next := from + maxSegment - pieceOverlap // multiples of four
-	switch {
-	case next >= sc.commit:
+	if next >= sc.commit {
 		c.next, c.nextHex = sc.base+int64(next), isHex
-	case isHex:
-		sc.hexAt(next, to)
-	default:
-		sc.base64At(next, to)
+	} else {
+		sc.pieceAt(next, to, isHex)
 	}
 }
 
+// pieceAt notes a piece of a word.
+func (sc *scan) pieceAt(from, to int, isHex bool) {
+	if isHex {
+		sc.hexAt(from, to)
+	} else {
+		sc.base64At(from, to)
+	}
+}
+
+// hexByte is the byte of two digits.
+func hexByte(a, b byte) (c byte, ok bool) {
+	hi, lo := hexValue(a), hexValue(b)
+	return hi<<4 | lo, hi < 16 && lo < 16
+}
+
+// hexValue is the value of a digit, or more than 15.
 func hexValue(c byte) byte {
 	switch {
 	case c >= '0' && c <= '9':
@@ -323,10 +336,7 @@ func (sc *scan) base64At(from, to int) bool {
 	again := 0 // the line at which the next piece begins, if there is one
 	for line := last - from; on && last == to && line >= 40 && n < maxSegment; {
 		next := nextLine(d, end)
-		to := next
-		for to < len(d) && wordBytes[d[to]] {
-			to++
-		}
+		to := wordEnd(d, next)
 		if to == next || to-next > line || next == end {
 			break
 		}
@@ -358,9 +368,7 @@ func (sc *scan) base64At(from, to int) bool {
 	case on && n >= maxSegment && again >= sc.commit:
 		c.wordDone = sc.base + int64(again)
 	case on && n >= maxSegment && again > 0:
-		for to = again; to < len(d) && wordBytes[d[to]]; to++ {
-		}
-		sc.base64At(again, to)
+		sc.base64At(again, wordEnd(d, again))
 	}
 	return true
 }
@@ -409,11 +417,11 @@ func (sc *scan) percents(from, to int) {
 		i += k
 		start, at := len(c.decoded), i
 		for i+2 < len(d) && d[i] == '%' {
-			hi, lo := hexValue(d[i+1]), hexValue(d[i+2])
-			if hi > 15 || lo > 15 || !isText(hi<<4|lo) {
+			b, ok := hexByte(d[i+1], d[i+2])
+			if !ok || !isText(b) {
 				break
 			}
-			c.decoded = append(c.decoded, hi<<4|lo)
+			c.decoded = append(c.decoded, b)
 			i += 3
 		}
 		if i > at {
@@ -437,11 +445,11 @@ func (sc *scan) unicodeAt(at int) {
 	}
 	start, i := len(c.decoded), at
 	for i+6 <= len(d) && d[i] == '\\' && d[i+1]|0x20 == 'u' && d[i+2] == '0' && d[i+3] == '0' {
-		hi, lo := hexValue(d[i+4]), hexValue(d[i+5])
-		if hi > 15 || lo > 15 || !isText(hi<<4|lo) {
+		b, ok := hexByte(d[i+4], d[i+5])
+		if !ok || !isText(b) {
 			break
 		}
-		c.decoded = append(c.decoded, hi<<4|lo)
+		c.decoded = append(c.decoded, b)
 		i += 6
 	}
 	c.escapeDone = sc.base + int64(i)
@@ -508,9 +516,12 @@ func (sc *scan) wide(at int) {
 	}
 	// Which of a character's bytes comes first shows at the ends only, if at
 	// all: then one more ASCII character was taken in there.
-	e := map[int]Encoding{2: UTF16LE, 4: UTF32LE}[width]
+	e, big := UTF16LE, UTF16BE
+	if width == 4 {
+		e, big = UTF32LE, UTF32BE
+	}
 	if zeros := make([]byte, width-1); bytes.HasSuffix(d[:lo], zeros) && !bytes.HasPrefix(d[last+1:], zeros) {
-		e = map[int]Encoding{2: UTF16BE, 4: UTF32BE}[width]
+		e = big
 		from, to = lo-width+1, last+1
 	}
 	sc.segment(e, from, to, start)
@@ -531,35 +542,26 @@ func (sc *scan) decode() {
 		return
 	}
 	slices.SortStableFunc(c.segments, func(a, b segment) int { return a.from - b.from })
+	segments := c.segments[:0]
+	for _, s := range c.segments {
+		if n := len(segments); n == 0 || s.to > segments[n-1].to || s.encoding != segments[n-1].encoding {
+			segments = append(segments, s) // else it is inside of another
+		}
+	}
 	c.regionTo = 0
 	child := sc.s.scans.Get().(*scan)
 	defer sc.s.scans.Put(child)
-	for i := 0; i < len(c.segments); {
-		if c.segments[i].encoding == "" {
-			i++
-			continue
-		}
+	for len(segments) > 0 {
 		// One region, of segments that do not overlap.
-		last, size := i, 0
-		for k := i + 1; k < len(c.segments); k++ {
-			s := &c.segments[k]
-			if s.from < c.segments[last].to {
-				if s.to > c.segments[last].to || s.encoding != c.segments[last].encoding {
-					break
-				}
-				s.encoding = "" // inside of another
-				continue
-			}
-			if s.from-c.segments[last].to > 2*around {
+		n, size := 1, 0
+		for ; n < len(segments); n++ {
+			s, gap := &segments[n], segments[n].from-segments[n-1].to
+			if size += gap + s.text.hi - s.text.lo; gap < 0 || gap > 2*around || size > maxRegion {
 				break
 			}
-			if size += s.from - c.segments[last].to + s.text.hi - s.text.lo; size > maxRegion {
-				break
-			}
-			last = k
 		}
-		sc.decodeRegion(child, c.segments[i:last+1])
-		i = last + 1
+		sc.decodeRegion(child, segments[:n])
+		segments = segments[n:]
 	}
 	c.segments, c.decoded = c.segments[:0], c.decoded[:0]
 	c.seen = c.seen[:0]
@@ -573,7 +575,6 @@ func (sc *scan) decode() {
 // decodeRegion is decode for the segments of one region.
 func (sc *scan) decodeRegion(child *scan, segments []segment) {
 	c := &sc.decoding
-	segments = slices.DeleteFunc(segments, func(s segment) bool { return s.encoding == "" })
 	lo := max(0, segments[0].from-around)
 	hi := min(len(sc.d), segments[len(segments)-1].to+around)
 	text, spans := c.region[:0], c.spans[:0]
@@ -581,12 +582,12 @@ func (sc *scan) decodeRegion(child *scan, segments []segment) {
 	for i := range segments {
 		s := &segments[i]
 		text = append(text, sc.d[at:s.from]...)
-		if s.encoding != Percent && s.encoding != Unicode && s.from > 0 && wordBytes[sc.d[s.from-1]] {
+		if s.encoding.whole() && s.from > 0 && wordBytes[sc.d[s.from-1]] {
 			text = append(text, "\n\n"...) // it is a piece, or behind a separator
 		}
 		s.at.lo = len(text)
 		text = append(text, c.decoded[s.text.lo:s.text.hi]...)
-		if s.encoding != Percent && s.encoding != Unicode {
+		if s.encoding.whole() {
 			// A whole text: what comes after it is not of it, nor is it one
 			// more line of what is encoded in it.
 			text = append(text, "\n\n"...)

@@ -258,7 +258,7 @@ func (f *prefilter) scan(sc *scan) {
 	if !sc.end {
 		end = min(end, sc.commit+sc.s.limits.lead+literalReach)
 	}
-	sc.wordEnd, sc.high, sc.decoding.wideSeen = sc.from, false, 0
+	sc.wordTo, sc.high, sc.decoding.wideSeen = sc.from, false, 0
 	// Where a match starts, and so where its literal is, is never before from.
 	sc.folds = f.find(sc.d, sc.from, end, sc.places, sc.verify)
 	if sc.folds {

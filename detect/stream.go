@@ -68,7 +68,7 @@ type scan struct {
 	used         []int // rules whose state was touched since the stream began
 	active       []int // rules with something to do in this round
 	starts       []int // see scan.match
-	wordEnd      int   // of the last long word, in d
+	wordTo       int   // of the last long word, in d
 	high         bool  // this round has bytes that are not ASCII,
 	folds        bool  // and characters that are ASCII only when case is ignored
 	places       *places

@@ -44,7 +44,7 @@ func (sc *scan) words(p *places) {
 	d := sc.d
 	for _, step := range p.words[:p.nWords] {
 		to := p.from + int(step)
-		if to < sc.wordEnd || to >= p.to {
+		if to < sc.wordTo || to >= p.to {
 			continue
 		}
 		// One that is long enough goes on for eight bytes to one side.
@@ -55,14 +55,19 @@ func (sc *scan) words(p *places) {
 		for from > sc.from && wordBytes[d[from-1]] {
 			from--
 		}
-		for to < len(d) && wordBytes[d[to]] {
-			to++
-		}
-		if to-from >= leastWord {
-			sc.wordEnd = to
+		if to = wordEnd(d, to); to-from >= leastWord {
+			sc.wordTo = to
 			sc.wordAt(from, to)
 		}
 	}
+}
+
+// wordEnd returns where the word that goes on at d[at:] ends.
+func wordEnd(d []byte, at int) int {
+	for at < len(d) && wordBytes[d[at]] {
+		at++
+	}
+	return at
 }
 
 // inWord is 1 if eight bytes are letters, digits, or some of + , - . / _ and
