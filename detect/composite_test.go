@@ -87,20 +87,11 @@ func TestComposite(t *testing.T) {
 		var b bytes.Buffer
 		b.WriteString("\n") // gitleaks counts the columns of the first line in another way
 		for range g.IntN(30) {
-			switch g.IntN(9) {
-			case 0:
-				fmt.Fprintf(&b, "pair=abcdef%d", g.IntN(9))
-			case 1:
-				fmt.Fprintf(&b, "both=abcdef%d", g.IntN(9))
-			case 2:
-				fmt.Fprintf(&b, "user=abc%d", g.IntN(9))
-			case 3:
-				fmt.Fprintf(&b, "host=abc%d", g.IntN(9))
-			case 4:
-				fmt.Fprintf(&b, "plain=abcdef%d", g.IntN(9))
-			case 5:
-				fmt.Fprintf(&b, "file=abcdef%d", g.IntN(9))
-			case 6:
+			forms := []string{"pair=abcdef%d", "both=abcdef%d", "user=abc%d", "host=abc%d", "plain=abcdef%d", "file=abcdef%d"}
+			switch k := g.IntN(9); {
+			case k < len(forms):
+				fmt.Fprintf(&b, forms[k], g.IntN(9))
+			case k == len(forms):
 				b.WriteString(strings.Repeat(" ", g.IntN(9)))
 			}
 			b.WriteString([]string{"\n", "\n", " "}[g.IntN(3)])

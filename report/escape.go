@@ -174,6 +174,11 @@ func Columns(s string) int {
 	return cols
 }
 
+// Pad fills escaped text up with blanks to at least cols columns.
+func Pad(s string, cols int) string {
+	return s + strings.Repeat(" ", max(cols-Columns(s), 0))
+}
+
 // Truncate shortens escaped text to at most cols columns, ending it in "…"
 // where something is cut. It never cuts an escape in two.
 func Truncate(s string, cols int) string {

@@ -122,7 +122,7 @@ func (p *printer) image(i int) {
 		lines[0] = "image " + p.paint(bold, name) + lines[0][len("image "+name):]
 	}
 	for n, l := range lines {
-		p.line(pad("", 6*min(n, 1)) + l)
+		p.line(Pad("", 6*min(n, 1)) + l)
 	}
 	if img.Name != "" && img.Name != img.Reference {
 		p.line("      " + "named " + TruncateMiddle(Escape(img.Name), p.width-12))
@@ -178,24 +178,24 @@ func (p *printer) title(f *Finding) {
 	}
 	room := p.prose - labelWidth
 	title := Escape(f.Title)
-	begin := p.paint(severityStyle(f.Severity), severity) + pad("", max(labelWidth-Columns(severity), 1))
+	begin := p.paint(severityStyle(f.Severity), severity) + Pad("", max(labelWidth-Columns(severity), 1))
 
 	// The rule stands at the right edge. The preview follows the title, or goes
 	// below it where that is too long for one line.
 	space := room - Columns(title) - Columns(rule)
 	if n := Columns(preview) + 2; n > 2 && n+2 <= space {
-		p.line(begin + p.paint(bold, title) + "  " + preview + pad("", space-n) + p.paint(dim, rule))
+		p.line(begin + p.paint(bold, title) + "  " + preview + Pad("", space-n) + p.paint(dim, rule))
 		return
 	}
 	if space >= 2 {
-		p.line(begin + p.paint(bold, title) + pad("", space) + p.paint(dim, rule))
+		p.line(begin + p.paint(bold, title) + Pad("", space) + p.paint(dim, rule))
 		p.indented(wrap(preview, room))
 		return
 	}
 	lines := wrap(title, room)
 	p.line(begin + p.paint(bold, lines[0]))
 	for _, l := range lines[1:] {
-		p.line(pad("", labelWidth) + p.paint(bold, l))
+		p.line(Pad("", labelWidth) + p.paint(bold, l))
 	}
 	p.indented(wrap(preview, room))
 	p.indented(wrap(rule, room))
@@ -433,17 +433,17 @@ func (p *printer) gap(g *Gap) {
 			if n == 0 {
 				kind = Escape(t.Kind)
 			}
-			lines = append(lines, pad(kind, widest+2)+l)
+			lines = append(lines, Pad(kind, widest+2)+l)
 		}
 	}
 	if g.Hint != "" {
 		// A hint may hold a command to type, so nothing in it is doubled.
 		lines = append(lines, wrap("hint: "+escapeCommand(g.Hint), room)...)
 	}
-	label := "  " + p.paint(yellow, kind) + pad("", max(gapWidth-2-Columns(kind), 1))
+	label := "  " + p.paint(yellow, kind) + Pad("", max(gapWidth-2-Columns(kind), 1))
 	for n, l := range lines {
 		if n > 0 {
-			label = pad("", gapWidth)
+			label = Pad("", gapWidth)
 		}
 		p.line(label + l)
 	}
@@ -457,9 +457,9 @@ func (p *printer) notes() {
 			text = TruncateMiddle(p.imageLabel(*n.Image), 40) + ": " + text
 		}
 		for k, l := range wrap(text, p.prose-labelWidth) {
-			label := pad("", labelWidth)
+			label := Pad("", labelWidth)
 			if k == 0 {
-				label = pad("note", labelWidth)
+				label = Pad("note", labelWidth)
 			}
 			p.line(label + l)
 		}
@@ -508,8 +508,8 @@ func (p *printer) strip(image int) {
 		}
 		b := bar(l.Size, biggest)
 		p.line(fmt.Sprintf("%4d  %10s  ", l.Index, Size(l.Size)) +
-			pad("", 8-Columns(found)) + p.paint(style, found) + "  " +
-			p.paint(dim, b) + pad("", barWidth-Columns(b)) + "  " +
+			Pad("", 8-Columns(found)) + p.paint(style, found) + "  " +
+			p.paint(dim, b) + Pad("", barWidth-Columns(b)) + "  " +
 			Truncate(strings.Join(strings.Fields(Escape(l.Instruction)), " "), p.width-fixed))
 	}
 }
@@ -717,17 +717,17 @@ func (p *printer) line(s string) {
 func (p *printer) labelled(label string, lines ...string) {
 	for i, l := range lines {
 		if i > 0 {
-			p.line(pad("", labelWidth) + l)
+			p.line(Pad("", labelWidth) + l)
 			continue
 		}
-		p.line("  " + p.paint(dim, label) + pad("", labelWidth-2-len(label)) + l)
+		p.line("  " + p.paint(dim, label) + Pad("", labelWidth-2-len(label)) + l)
 	}
 }
 
 func (p *printer) indented(lines []string) {
 	for _, l := range lines {
 		if l != "" {
-			p.line(pad("", labelWidth) + l)
+			p.line(Pad("", labelWidth) + l)
 		}
 	}
 }
@@ -806,10 +806,6 @@ func wrap(s string, cols int) []string {
 		flush()
 	}
 	return lines
-}
-
-func pad(s string, cols int) string {
-	return s + strings.Repeat(" ", max(cols-Columns(s), 0))
 }
 
 // bar draws n beside the biggest in eighths of a column; what is not empty

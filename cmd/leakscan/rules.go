@@ -182,7 +182,7 @@ func (l *listing) table() {
 	}
 	id = min(id, l.width/2)
 	row := func(cells ...string) {
-		line := pad(report.TruncateMiddle(cells[0], id), id) + "  " + pad(cells[1], severity) + "  " + pad(cells[2], confidence) + "  " + cells[3]
+		line := report.Pad(report.TruncateMiddle(cells[0], id), id) + "  " + report.Pad(cells[1], severity) + "  " + report.Pad(cells[2], confidence) + "  " + cells[3]
 		l.out.WriteString(report.Truncate(line, l.width) + "\n")
 	}
 	row(headID, headSeverity, headConfidence, headTitle)
@@ -357,13 +357,9 @@ func (l *listing) lines(label, text string) {
 		if report.Columns(text) > room {
 			line = strings.TrimSuffix(report.Truncate(text, room), "…")
 		}
-		l.out.WriteString("  " + pad(label, labelWidth-2) + line + "\n")
+		l.out.WriteString("  " + report.Pad(label, labelWidth-2) + line + "\n")
 		text = text[len(line):]
 	}
-}
-
-func pad(s string, cols int) string {
-	return s + strings.Repeat(" ", max(cols-report.Columns(s), 0))
 }
 
 func countOf(rs []rules.Rule) string { return counted(len(rs), "rule") }
