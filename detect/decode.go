@@ -630,7 +630,7 @@ func (sc *scan) decodeRegion(child *scan, segments []segment) {
 		offset := func(at int64) int64 { return sc.base + int64(sc.encodedAt(segments, lo, int(at))) }
 		g.Offset, g.End = offset(f.Offset), offset(f.End)
 		g.SecretOffset = offset(f.SecretOffset)
-		g.secretEnd = sc.base + int64(sc.encodedEnd(segments, lo, int(f.secretEnd)))
+		g.SecretEnd = sc.base + int64(sc.encodedEnd(segments, lo, int(f.SecretEnd)))
 		g.start = g.Offset
 		if again := (seen{g.order, g.SecretOffset}); slices.ContainsFunc(c.seen, again.near) ||
 			segments[0].from < c.regionTo && slices.ContainsFunc(sc.found, func(o finding) bool {

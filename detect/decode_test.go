@@ -131,8 +131,8 @@ func TestDecode(t *testing.T) {
 					t.Errorf("%s in host %d: found in %v", e.name, i, m.Encodings)
 				}
 				// Its offset is that of the encoded text, and decodes from there.
-				if m.SecretOffset < int64(strings.Index(host, "%s")) || m.secretEnd > int64(len(text)) || m.SecretOffset >= m.secretEnd {
-					t.Errorf("%s in host %d: at %d to %d of %d", e.name, i, m.SecretOffset, m.secretEnd, len(text))
+				if m.SecretOffset < int64(strings.Index(host, "%s")) || m.SecretEnd > int64(len(text)) || m.SecretOffset >= m.SecretEnd {
+					t.Errorf("%s in host %d: at %d to %d of %d", e.name, i, m.SecretOffset, m.SecretEnd, len(text))
 				}
 				if want := 1 + strings.Count(text[:m.SecretOffset], "\n"); m.Line != want {
 					t.Errorf("%s in host %d: line %d, want %d", e.name, i, m.Line, want)
@@ -388,7 +388,7 @@ func TestMaskEncoded(t *testing.T) {
 					t.Errorf("%s: %.80q is not masked", e.name, masked)
 				}
 				for m := range s.ScanBytes("", []byte(text)) {
-					if last := text[max(0, m.secretEnd-3):m.secretEnd]; strings.Contains(e.name, "base64") && strings.HasSuffix(strings.TrimSpace(masked[strings.LastIndex(masked, "…"):]), last) {
+					if last := text[max(0, m.SecretEnd-3):m.SecretEnd]; strings.Contains(e.name, "base64") && strings.HasSuffix(strings.TrimSpace(masked[strings.LastIndex(masked, "…"):]), last) {
 						t.Errorf("%s: %q keeps the end %q", e.name, masked, last)
 					}
 				}

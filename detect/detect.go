@@ -103,8 +103,9 @@ type Scanner struct {
 type Match struct {
 	Rule         *rules.Rule
 	Offset, End  int64 // of the match, in bytes from the start of the stream
-	SecretOffset int64 // of the secret
-	Line, Column int   // of the secret's first byte, from 1; Column counts bytes. 0: the rule is about the path
+	SecretOffset int64 // of the text that is the secret, or that it is decoded from
+	SecretEnd    int64
+	Line, Column int // of the secret's first byte, from 1; Column counts bytes. 0: the rule is about the path
 
 	// Encodings are what the secret was taken out of, the outermost first;
 	// nil: it stands in the text as it is. Offset, End, SecretOffset, Line and
@@ -118,8 +119,6 @@ type Match struct {
 
 	Entropy float64 // of the secret, in bits a character
 	Secret  Secret
-
-	secretEnd int64 // of the secret's text, in bytes from the start of the stream
 }
 
 // LimitError says that a scan ended early because of [Options.MaxMatches].
@@ -240,7 +239,7 @@ func (s *Scanner) Mask(text string) string {
 	sc.run("", nil, []byte(text), func(m Match, err error) bool {
 		if err == nil {
 			from := int(m.SecretOffset)
-			spans = append(spans, span{from, int(m.secretEnd), m.Secret.Preview()})
+			spans = append(spans, span{from, int(m.SecretEnd), m.Secret.Preview()})
 		} else if len(spans) > 0 {
 			// Too many: what was not looked at is not shown.
 			from := spans[len(spans)-1].to

@@ -440,7 +440,7 @@ func (sc *scan) judge(i, start, end int) bool {
 			Offset:       sc.base + int64(lo),
 			End:          sc.base + int64(hi),
 			SecretOffset: sc.base + int64(lo+from),
-			secretEnd:    sc.base + int64(lo+to),
+			SecretEnd:    sc.base + int64(lo+to),
 			Entropy:      h,
 			Secret:       sec,
 		},
@@ -539,7 +539,7 @@ var newline = []byte{'\n'}
 // findings around.
 func overlaps(fs []finding, from, to int64) bool {
 	return slices.ContainsFunc(fs, func(f finding) bool {
-		return f.SecretOffset < to && from < f.secretEnd
+		return f.SecretOffset < to && from < f.SecretEnd
 	})
 }
 
@@ -624,7 +624,7 @@ func (sc *scan) givesWay(f *finding) bool {
 			if g.silent {
 				continue
 			}
-			same := g.SecretOffset < f.secretEnd && f.SecretOffset < g.secretEnd
+			same := g.SecretOffset < f.SecretEnd && f.SecretOffset < g.SecretEnd
 			if (g.Encodings != nil) != (f.Encodings != nil) && same && (f.Encodings != nil || !sc.s.rules[g.order].generic) {
 				return true
 			}

@@ -125,7 +125,7 @@ func (a *app) fromEnv(fs *pflag.FlagSet) error {
 
 func (a *app) rootCommand() *cobra.Command {
 	root := a.scanCommand()
-	root.AddCommand(a.extractCommand(), a.rulesCommand(), a.demoCommand(), a.versionCommand())
+	root.AddCommand(a.checkCommand(), a.explainCommand(), a.extractCommand(), a.rulesCommand(), a.demoCommand(), a.versionCommand())
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SilenceErrors = true

@@ -54,29 +54,7 @@ func (a *app) rulesCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			scanner, err := detect.New(set, detect.Options{})
-			if err != nil {
-				return err
-			}
-			l := &listing{set: set, short: len(ids) == 0 && !verbose, full: len(ids) > 0, width: 100}
-			if l.how, err = choose(scanner.Explain(), set, ids); err != nil {
-				return err
-			}
-			if width, _, err := term.GetSize(int(a.stdout.Fd())); err == nil {
-				l.width = max(min(l.width, width), 60)
-			}
-			if format == "json" {
-				err = l.json()
-			} else {
-				l.text()
-			}
-			if err == nil {
-				_, err = a.stdout.Write(l.out.Bytes())
-			}
-			if err != nil {
-				return fmt.Errorf(cannotWrite, "the standard output", err)
-			}
-			return nil
+			return a.listRules(set, ids, format, verbose)
 		},
 	}
 	// Not --output: LEAKSCAN_OUTPUT is about reports, and may name a file.
@@ -84,6 +62,32 @@ func (a *app) rulesCommand() *cobra.Command {
 	c.Flags().StringVar(&config, "config", "", configUsage)
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "say how each rule runs, and why")
 	return c
+}
+
+func (a *app) listRules(set *rules.Set, ids []string, format string, verbose bool) error {
+	scanner, err := detect.New(set, detect.Options{})
+	if err != nil {
+		return err
+	}
+	l := &listing{set: set, short: len(ids) == 0 && !verbose, full: len(ids) > 0, width: 100}
+	if l.how, err = choose(scanner.Explain(), set, ids); err != nil {
+		return err
+	}
+	if width, _, err := term.GetSize(int(a.stdout.Fd())); err == nil {
+		l.width = max(min(l.width, width), 60)
+	}
+	if format == "json" {
+		err = l.json()
+	} else {
+		l.text()
+	}
+	if err == nil {
+		_, err = a.stdout.Write(l.out.Bytes())
+	}
+	if err != nil {
+		return fmt.Errorf(cannotWrite, "the standard output", err)
+	}
+	return nil
 }
 
 // choose returns what concerns the rules with these IDs, in their order; all of

@@ -107,7 +107,7 @@ func (a *app) report(f *scanFlags, scan func(leakscan.Options) (*report.Report, 
 	if err != nil {
 		return err
 	}
-	outs, err := a.outputs(f)
+	outs, err := a.outputs(f.outputs)
 	if err != nil {
 		return err
 	}
@@ -169,8 +169,7 @@ func (a *app) report(f *scanFlags, scan func(leakscan.Options) (*report.Report, 
 // outputs reads the -o flags. The one for the standard output, if there is
 // one, comes first. Files are opened now, so that a long scan does not end
 // with an error that could have been told before it.
-func (a *app) outputs(f *scanFlags) ([]*output, error) {
-	specs := f.outputs
+func (a *app) outputs(specs []string) ([]*output, error) {
 	if len(specs) == 0 {
 		specs = []string{"text"}
 	}
@@ -250,8 +249,25 @@ func (o *output) abandon() {
 	}
 }
 
-// write renders the report and puts it in its place, whole or not at all.
+// rendering is a result that can be written in every format.
+type rendering struct {
+	json func(io.Writer) error
+	text func(io.Writer, report.TextOptions) error
+}
+
+// write renders the report and puts it in its place.
 func (a *app) write(o *output, rep *report.Report, f *scanFlags, reveal func(*report.Finding) (string, bool)) error {
+	return a.render(o, f.color, rendering{
+		json: func(w io.Writer) error { return report.WriteJSON(w, rep, report.JSONOptions{Reveal: reveal}) },
+		text: func(w io.Writer, to report.TextOptions) error {
+			to.Reveal = reveal
+			return report.WriteText(w, rep, to)
+		},
+	})
+}
+
+// render writes a result where it belongs, whole or not at all.
+func (a *app) render(o *output, color string, r rendering) error {
 	w, name, tty := io.Writer(a.stdout), "the standard output", isTerminal(a.stdout)
 	if o.temp != nil {
 		w, name, tty = o.temp, o.file, false
@@ -259,15 +275,15 @@ func (a *app) write(o *output, rep *report.Report, f *scanFlags, reveal func(*re
 	var b bytes.Buffer
 	var err error
 	if o.format == "json" {
-		err = report.WriteJSON(&b, rep, report.JSONOptions{Reveal: reveal})
+		err = r.json(&b)
 	} else {
-		to := report.TextOptions{Reveal: reveal, Color: f.color == "always" || f.color == "auto" && tty && a.getenv("NO_COLOR") == ""}
+		to := report.TextOptions{Color: color == "always" || color == "auto" && tty && a.getenv("NO_COLOR") == ""}
 		if tty {
 			if width, _, werr := term.GetSize(int(a.stdout.Fd())); werr == nil {
 				to.Width = width
 			}
 		}
-		err = report.WriteText(&b, rep, to)
+		err = r.text(&b, to)
 	}
 	if err == nil {
 		_, err = w.Write(b.Bytes())

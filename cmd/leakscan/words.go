@@ -73,6 +73,42 @@ says; with --verbose, how each rule runs and why.`
 
 	configUsage = "take the rules from `FILE`, in gitleaks' form (default: gitleaks' own rules)"
 
+	checkShort = "Say what a build would give away, before it is built"
+
+	checkLong = `check reads a Dockerfile, the files of the build context that it takes, and
+compose files, bake files and GitHub workflows, and says which secrets will end
+up in a layer, the config, the history, the provenance, the cache or the log,
+and how to mount them instead. Nothing is built, and no daemon is asked.
+
+An argument is a directory with a Dockerfile, a Dockerfile, "-" for one on the
+standard input, or a file that drives builds: compose.yaml, docker-bake.hcl or
+.json, .github/workflows/*.yml. The flags of docker build say how it is built.
+
+With --fix the Dockerfile and .dockerignore are corrected where that is safe,
+and the flags to build with are printed; --diff shows the changes only.
+
+A comment "# leakscan:allow ID reason" before an instruction takes a finding
+back. leakscan explain ID says what a check is about.
+
+Exit status: 0 clean and complete; 1 problems; 2 something could not be read or
+followed; 3 both; 64 wrong usage.`
+
+	checkExample = `  leakscan check
+  leakscan check ./app -f build/Dockerfile --target release
+  leakscan check --build-arg VERSION=1.4 --secret id=npmrc,src=$HOME/.npmrc .
+  leakscan check compose.yaml docker-bake.hcl .github/workflows/*.yml
+  leakscan check --fix --diff
+  leakscan check - < Dockerfile`
+
+	explainShort = "Explain a check or a rule, with a bad and a good example"
+
+	explainLong = `explain says what a check of leakscan check looks for, why it matters, and how
+to mend it, with a bad and a good Dockerfile. Of a rule it shows what leakscan
+rules does. Without an ID, it lists the checks.`
+
+	explainExample = `  leakscan explain
+  leakscan explain arg-in-history github-pat`
+
 	versionShort = "Show the version of leakscan and of its rules"
 
 	seeHelp         = "See %s --help."
@@ -91,6 +127,16 @@ says; with --verbose, how each rule runs and why.`
 	terminalRefused = "the standard output is a terminal, and this is a leaked secret in clear: redirect it, use -f FILE, or --force"
 	cannotWrite     = "%s can't be written: %w"
 	interrupted     = "interrupted: the report has what was found until then"
+	fixOne          = "--fix mends one build at a time: give one directory or Dockerfile"
+	fixChanged      = "%s is corrected.\n"
+	fixWritten      = "%s is new.\n"
+	fixNothing      = "Nothing is mended.\n"
+	fixMended       = "%s mended.\n"
+	fixRefused      = "%s:%d: %s is left to you: %s.\n"
+	noSuchCheck     = "there is no check and no rule %s; leakscan explain lists the checks, leakscan rules the rules"
+	badBuildArg     = "--build-arg %q: want NAME=VALUE or NAME"
+	badSecret       = "--secret %q: want id=ID, and if you like src=FILE or env=NAME"
+	badContext      = "--build-context %q: want NAME=PATH"
 	noSuchRule      = "there is no rule %s"
 	didYouMean      = "; did you mean %s?"
 	rulesOf         = "scanned with the rules of %s: %s"

@@ -1,0 +1,350 @@
+package check
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/leakscan/leakscan/buildhook/buildcontext"
+	"github.com/leakscan/leakscan/detect"
+	"github.com/leakscan/leakscan/report"
+	"github.com/leakscan/leakscan/rules"
+)
+
+// contents is what a file of a build context has in it.
+type contents struct {
+	file   *buildcontext.File
+	hits   []hit
+	sshKey bool
+	store  string // what kind of encrypted or binary key store it is; "": none
+	err    error  // why it was not read, or not to its end
+}
+
+// hit is a secret in a file.
+type hit struct {
+	rule       string
+	title      string
+	severity   report.Severity
+	confidence report.Confidence
+	key        string
+	line       int
+	secret     detect.Secret
+}
+
+// maxHits is how many secrets of one file are told: one is reason enough.
+const maxHits = 100
+
+// scanFiles looks into files, each of them once, with several workers. What
+// it gives does not depend on their number.
+func (c *checker) scanFiles(ctx context.Context, b *buildContext, files []*buildcontext.File) error {
+	var g errgroup.Group
+	g.SetLimit(c.o.Workers)
+	var mu sync.Mutex
+	for _, f := range files {
+		if ctx.Err() != nil {
+			break
+		}
+		g.Go(func() error {
+			h, n := c.scanFile(b, f)
+			mu.Lock()
+			defer mu.Unlock()
+			c.rep.Stats.ContextFiles++
+			c.rep.Stats.ContextBytes += n
+			if len(h.hits) > 0 || h.store != "" || h.err != nil {
+				b.hot[f.Path] = h
+			} else {
+				b.read[f.Path] = true
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+func (c *checker) scanFile(b *buildContext, f *buildcontext.File) (h *contents, n int64) {
+	h = &contents{file: f}
+	r, err := b.OpenFile(f.Path)
+	if err != nil {
+		h.err = err
+		return h, 0
+	}
+	defer r.Close()
+	count := &counter{r: r}
+	// The start is for the parsers of single formats; all of it for the rules.
+	head := make([]byte, 64<<10)
+	m, err := io.ReadFull(count, head)
+	head = head[:m]
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		h.err = err
+		return h, count.n
+	}
+	for match, err := range c.scanner.Scan(f.Path, io.MultiReader(bytes.NewReader(head), count)) {
+		if err != nil {
+			var limit *detect.LimitError
+			if !errors.As(err, &limit) {
+				h.err = err
+			}
+			break
+		}
+		if !worthTelling(f.Path, &match) {
+			continue
+		}
+		if strings.HasPrefix(match.Rule.ID, "private-key") {
+			h.sshKey = h.sshKey || sshKeyFile(f.Path, head)
+		}
+		h.hits = append(h.hits, hit{
+			rule: match.Rule.ID, title: match.Rule.Title, severity: report.Severity(match.Rule.Severity), confidence: report.Confidence(match.Rule.Confidence),
+			key: match.Key, line: match.Line, secret: match.Secret,
+		})
+		if len(h.hits) == maxHits {
+			break
+		}
+	}
+	if !binary(head) {
+		h.hits = append(h.hits, credentials(f.Path, head, h.hits)...)
+	}
+	h.store = keyStore(f.Path, head)
+	return h, count.n
+}
+
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+func binary(b []byte) bool { return bytes.IndexByte(b[:min(len(b), 8000)], 0) >= 0 }
+
+// worthTelling leaves out guesses: a random-looking value counts in a file
+// that holds settings, under the name of a secret. An image scan reports the
+// others, with their confidence.
+func worthTelling(name string, m *detect.Match) bool {
+	if m.Rule.Confidence != rules.ConfidenceLow {
+		return !(strings.Contains(m.Rule.ID, "curl-auth") && exampleFile(name))
+	}
+	return settingsFile(name) && !exampleFile(name) && m.Key != "" && secretName(m.Key) && !placeholder(string(m.Secret.Reveal()))
+}
+
+var settingsEndings = wordSet(`.env .yml .yaml .json .toml .ini .cfg .conf .config .properties .xml .tfvars .tfstate .netrc .npmrc .pypirc
+	.sh .bash .envrc .ps1 .settings .plist .hcl .auto.tfvars .credentials .secrets .secret .txt .key .token .pgpass`)
+
+func settingsFile(name string) bool {
+	base := strings.ToLower(path.Base(name))
+	for _, lock := range []string{"package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock", "composer.lock", "packages.lock.json"} {
+		if base == lock {
+			return false
+		}
+	}
+	if strings.Contains("/"+name, "/node_modules/") {
+		return false
+	}
+	return strings.HasPrefix(base, ".env") || strings.HasPrefix(base, ".") && path.Ext(base) == base || settingsEndings[path.Ext(base)] || !strings.Contains(base, ".")
+}
+
+// exampleFile says whether a file shows what another one looks like.
+func exampleFile(name string) bool {
+	base := strings.ToLower(path.Base(name))
+	for _, w := range []string{"example", "sample", "template", "dist", "default", "defaults", "tmpl", "tpl", "schema", "spec"} {
+		if strings.HasSuffix(base, "."+w) || strings.HasSuffix(base, "-"+w) || strings.HasSuffix(base, "_"+w) || strings.Contains(base, "."+w+".") || strings.HasPrefix(base, w+".") || strings.HasPrefix(base, w+"-") {
+			return true
+		}
+	}
+	return false
+}
+
+func sshKeyFile(name string, head []byte) bool {
+	base := path.Base(name)
+	return bytes.Contains(head, []byte("-----BEGIN OPENSSH PRIVATE")) || strings.HasPrefix(base, "id_") || strings.Contains("/"+name, "/.ssh/")
+}
+
+// credentialFile says whether a file of this name holds credentials as a rule:
+// what such a file is for, or "".
+func credentialFile(name string) string {
+	name = strings.TrimPrefix(path.Clean(strings.ToLower("/"+name)), "/")
+	base := path.Base(name)
+	if exampleFile(name) || strings.HasSuffix(base, ".pub") {
+		return ""
+	}
+	switch base {
+	case ".npmrc", ".yarnrc.yml":
+		return "npm"
+	case ".netrc", "_netrc":
+		return "curl and git"
+	case ".pypirc":
+		return "pip"
+	case ".git-credentials":
+		return "git"
+	case ".pgpass", ".my.cnf", ".mylogin.cnf":
+		return "a database"
+	case ".dockerconfigjson", ".dockercfg":
+		return "docker"
+	case "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "id_ecdsa_sk", "id_ed25519_sk", "deploy_key", "identity":
+		return "ssh"
+	case ".env", ".envrc", ".env.local", ".env.production", ".env.prod", ".env.staging", ".env.development", ".env.production.local", ".env.development.local":
+		return "the program"
+	case "kubeconfig":
+		return "kubectl"
+	case "credentials.json", "service-account.json", "service_account.json", "serviceaccount.json", "gcp-key.json", "gcloud-key.json", "client_secret.json", "application_default_credentials.json":
+		return "Google Cloud"
+	case "master.key", "production.key", "credentials.yml.enc.key":
+		return "Rails"
+	case "auth.json":
+		return "composer"
+	case "terraform.tfstate", "terraform.tfvars", ".terraformrc", "terraform.rc":
+		return "terraform"
+	case "secrets.yml", "secrets.yaml", "secrets.json", "secrets.env", "secrets.toml":
+		return "the program"
+	case "nuget.config", "settings-security.xml", ".htpasswd", ".vault-token", ".vault_pass", "vault_pass.txt", ".boto", ".s3cfg", ".netlify", ".pypirc.local":
+		return strings.TrimPrefix(base, ".")
+	}
+	for suffix, what := range map[string]string{
+		".aws/credentials": "aws", ".docker/config.json": "docker", ".kube/config": "kubectl", ".gem/credentials": "gem", ".cargo/credentials": "cargo",
+		".cargo/credentials.toml": "cargo", ".m2/settings.xml": "maven", ".config/gh/hosts.yml": "gh", ".composer/auth.json": "composer",
+		".azure/accesstokens.json": "azure", ".config/gcloud/application_default_credentials.json": "Google Cloud",
+	} {
+		if name == suffix || strings.HasSuffix(name, "/"+suffix) {
+			return what
+		}
+	}
+	return ""
+}
+
+// keyStore tells a file that holds private keys in a form that can't be
+// looked into.
+func keyStore(name string, head []byte) string {
+	switch ext := strings.ToLower(path.Ext(name)); {
+	case bytes.HasPrefix(head, []byte{0xfe, 0xed, 0xfe, 0xed}):
+		if bytes.Contains(bytes.ToLower([]byte(path.Base(name))), []byte("cacerts")) || strings.Contains(strings.ToLower(path.Base(name)), "trust") {
+			return ""
+		}
+		return "a Java key store"
+	case (ext == ".p12" || ext == ".pfx") && len(head) > 4 && head[0] == 0x30:
+		return "a PKCS #12 key store"
+	case bytes.HasPrefix(head, []byte{0x03, 0xd9, 0xa2, 0x9a}):
+		return "a KeePass database"
+	case bytes.HasPrefix(head, []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----")):
+		return "" // the rules know it
+	case bytes.HasPrefix(head, []byte("$ANSIBLE_VAULT")):
+		return ""
+	}
+	return ""
+}
+
+// assignment finds what files of settings assign: NAME=value, NAME: value,
+// "name": "value", machine … password value.
+var (
+	assignment = regexp.MustCompile(`^\s*(?:export\s+|set\s+)?["']?([A-Za-z_][\w.\-]*)["']?\s*[=:]\s*["']?([^"'\s#,;]+)["']?`)
+	authLine   = regexp.MustCompile(`(?:^|:)(_authToken|_auth|_password|npmAuthToken)\s*[=:]\s*["']?([^"'\s]+)`)
+	netrcWord  = regexp.MustCompile(`(?:^|\s)(password)\s+(\S+)`)
+	dockerAuth = regexp.MustCompile(`"(auth|identitytoken|registrytoken)"\s*:\s*"([A-Za-z0-9+/=._\-]{8,})"`)
+)
+
+// credentials finds what the rules don't: values without a form of their own,
+// such as passwords, in files of which it is known how they hold them.
+func credentials(name string, head []byte, known []hit) (out []hit) {
+	base := strings.ToLower(path.Base(name))
+	if exampleFile(name) {
+		return nil
+	}
+	var form *regexp.Regexp
+	named := false // the name must be that of a secret
+	switch {
+	case base == ".npmrc" || base == "npmrc" || base == ".yarnrc.yml" || base == ".yarnrc":
+		form = authLine
+	case base == ".netrc" || base == "_netrc" || base == "netrc":
+		form = netrcWord
+	case base == ".dockercfg" || base == ".dockerconfigjson" || strings.HasSuffix("/"+strings.ToLower(name), "/.docker/config.json"):
+		form = dockerAuth
+	case base == ".env" || strings.HasPrefix(base, ".env.") || base == ".envrc" || strings.HasSuffix(base, ".env") ||
+		base == ".pypirc" || base == "pip.conf" || base == ".my.cnf" || base == "auth.toml" ||
+		strings.HasPrefix(base, "secrets.") || base == "credentials" && strings.Contains(name, ".aws/") || strings.HasSuffix(base, ".tfvars"):
+		form, named = assignment, true
+	case base == ".git-credentials" || base == ".pgpass":
+	case base == "config" && strings.HasSuffix(path.Dir("/"+name), "/.git"):
+	default:
+		return nil
+	}
+	found := func(line int, key string, value string) {
+		for i := range known {
+			if known[i].line == line {
+				return
+			}
+		}
+		out = append(out, hit{
+			rule: "", title: "password or token", severity: report.SeverityHigh, confidence: report.ConfidenceMedium,
+			key: key, line: line, secret: detect.NewSecret("leakscan-credential", []byte(value), []byte("leakscan")),
+		})
+	}
+	sc := bufio.NewScanner(bytes.NewReader(head))
+	sc.Buffer(nil, len(head)+1)
+	for n := 1; sc.Scan(); n++ {
+		l := sc.Text()
+		if t := strings.TrimSpace(l); strings.HasPrefix(t, "#") || strings.HasPrefix(t, ";") || strings.HasPrefix(t, "//") && !strings.Contains(t, ":_") {
+			continue
+		}
+		for _, sp := range urlPasswords(l) {
+			found(n, "", l[sp[0]:sp[1]])
+		}
+		if base == ".pgpass" {
+			if f := strings.Split(l, ":"); len(f) >= 5 && !placeholder(f[4]) {
+				found(n, f[3], strings.Join(f[4:], ":"))
+			}
+		}
+		if form == nil {
+			continue
+		}
+		if m := form.FindStringSubmatch(l); m != nil && !placeholder(m[2]) && (!named || secretName(m[1]) || base == ".pypirc" && m[1] == "password") {
+			found(n, m[1], m[2])
+		}
+	}
+	return out
+}
+
+// worst is the hit that a finding tells: the most severe, then the first.
+func (h *contents) worst() *hit {
+	if len(h.hits) == 0 {
+		return nil
+	}
+	best := slices.MaxFunc(h.hits, func(a, b hit) int {
+		if r := a.severity.Rank() - b.severity.Rank(); r != 0 {
+			return r
+		}
+		return b.line - a.line
+	})
+	return &best
+}
+
+// describe says what is in the file, without its value.
+func (h *contents) describe() string {
+	w := h.worst()
+	if w == nil {
+		return h.store
+	}
+	what := w.title
+	if w.key != "" {
+		what = w.key + ", " + what
+	}
+	s := fmt.Sprintf("%s, line %d", what, max(w.line, 1))
+	if n := len(h.hits) - 1; n > 0 {
+		s += fmt.Sprintf(", and %d more", n)
+	}
+	return s
+}

@@ -1,0 +1,154 @@
+package check
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/solver/errdefs"
+	"github.com/moby/buildkit/solver/pb"
+)
+
+// Everything that is shown passes through here: a Dockerfile that holds a
+// secret is quoted without it.
+
+// minKnown is the length from which on a value is masked wherever it stands.
+const minKnown = 5
+
+// known keeps a value that must not be shown.
+func (c *checker) known(v string) {
+	for part := range strings.Lines(v) {
+		part = strings.TrimSpace(part)
+		if len(part) >= minKnown && !slices.Contains(c.values, part) && !placeholder(part) && !plainWord(part) {
+			c.values = append(c.values, part)
+		}
+	}
+}
+
+// plainWord is for passwords such as "postgres", which are also the names of
+// images: they are masked where they were found, and not elsewhere.
+func plainWord(v string) bool {
+	return len(v) < 12 && strings.Trim(v, "abcdefghijklmnopqrstuvwxyz") == ""
+}
+
+// mask takes the secrets out of a text of one line or several.
+func (c *checker) mask(t string) string {
+	if t == "" {
+		return ""
+	}
+	slices.SortFunc(c.values, func(a, b string) int { return len(b) - len(a) })
+	for _, v := range c.values {
+		if strings.Contains(t, v) {
+			t = strings.ReplaceAll(t, v, c.secret(v).Preview())
+		}
+	}
+	for spans := urlPasswords(t); len(spans) > 0; {
+		sp := spans[len(spans)-1]
+		t = t[:sp[0]] + "…" + t[sp[1]:]
+		spans = spans[:len(spans)-1]
+	}
+	return c.scanner.Mask(t)
+}
+
+// maskedSource is a source's text without its secrets, with the same lines.
+func (c *checker) maskedSource(s *source) []byte {
+	if s.masked != nil {
+		return s.masked
+	}
+	type cut struct {
+		extent
+		shown string
+	}
+	var cuts []cut
+	for m, err := range c.scanner.ScanBytes(s.name, s.data) {
+		if err != nil {
+			cuts = append(cuts, cut{extent{len(s.data), len(s.data)}, ""})
+			break
+		}
+		cuts = append(cuts, cut{extent{int(m.SecretOffset), int(m.SecretEnd)}, m.Secret.Preview()})
+	}
+	for _, f := range c.found {
+		if f.src == s && f.value.to > f.value.from {
+			cuts = append(cuts, cut{f.value, c.secret(string(s.data[f.value.from:f.value.to])).Preview()})
+		}
+	}
+	slices.SortStableFunc(cuts, func(a, b cut) int { return a.from - b.from })
+	var b bytes.Buffer
+	done := 0
+	for _, k := range cuts {
+		from, to := max(k.from, done), min(k.to, len(s.data))
+		if to <= from {
+			continue
+		}
+		b.Write(s.data[done:from])
+		b.WriteString(k.shown)
+		// The lines stay: a frame is told by their numbers.
+		b.WriteString(strings.Repeat("\n…", bytes.Count(s.data[from:to], []byte("\n"))))
+		done = to
+	}
+	b.Write(s.data[done:])
+	lines := strings.Split(b.String(), "\n")
+	for i, l := range lines {
+		lines[i] = c.maskLine(l)
+	}
+	s.masked = []byte(strings.Join(lines, "\n"))
+	return s.masked
+}
+
+func (c *checker) maskLine(l string) string {
+	for _, v := range c.values {
+		if strings.Contains(l, v) {
+			l = strings.ReplaceAll(l, v, c.secret(v).Preview())
+		}
+	}
+	for spans := urlPasswords(l); len(spans) > 0; {
+		sp := spans[len(spans)-1]
+		l = l[:sp[0]] + "…" + l[sp[1]:]
+		spans = spans[:len(spans)-1]
+	}
+	return l
+}
+
+// shown masks a source and its new text, so that a line that stays looks the
+// same in both.
+func (c *checker) shown(s *source, text []byte) (old, changed []byte) {
+	old = c.maskedSource(s)
+	masked := strings.Split(string(old), "\n")
+	same := map[string]string{}
+	for i, l := range strings.Split(string(s.data), "\n") {
+		if i < len(masked) {
+			same[l] = masked[i]
+		}
+	}
+	lines := strings.Split(string(text), "\n")
+	for i, l := range lines {
+		if m, ok := same[l]; ok {
+			lines[i] = m
+		} else {
+			lines[i] = c.mask(l)
+		}
+	}
+	return old, []byte(strings.Join(lines, "\n"))
+}
+
+// maxFrame is how many lines of a file are shown.
+const maxFrame = 12
+
+// frame shows the lines of a finding, in BuildKit's own form.
+func (c *checker) frame(s *source, e extent) string {
+	if len(s.data) == 0 || e.to <= e.from {
+		return ""
+	}
+	first, _ := s.position(e.from)
+	last, _ := s.position(max(e.to-1, e.from))
+	last = min(last, first+maxFrame)
+	var b bytes.Buffer
+	src := errdefs.Source{
+		Info:   &pb.SourceInfo{Filename: s.name, Data: c.maskedSource(s)},
+		Ranges: []*pb.Range{{Start: &pb.Position{Line: int32(first)}, End: &pb.Position{Line: int32(last)}}},
+	}
+	if err := src.Print(&b); err != nil {
+		return ""
+	}
+	return strings.ReplaceAll(b.String(), "\r", "")
+}

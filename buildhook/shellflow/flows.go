@@ -1,0 +1,97 @@
+package shellflow
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+)
+
+// flow notes what happens at once. What a file holds counts at the end.
+func (r *run) flow(f Flow) {
+	if len(r.flows) < maxSteps/8 {
+		r.flows = append(r.flows, f)
+	}
+}
+
+// result is what is known when the script has ended.
+func (r *run) result() Result {
+	res := Result{Opaque: r.stop}
+	keys := r.keys()
+	for _, key := range keys {
+		f := r.st.fs[key]
+		where := r.placeOf(key)
+		if where == nowhere {
+			continue
+		}
+		for _, p := range f.parts {
+			if !p.given {
+				r.fileFlows(key, where, p)
+			}
+		}
+		if t := f.taint(); len(t.labels) > 0 && where == inLayer {
+			res.Files = append(res.Files, File{Path: plain(key), Labels: slices.Clone(t.labels), Dir: f.tree})
+		}
+	}
+	for _, f := range r.in.Files {
+		key := clean(f.Path)
+		if g := r.st.fs[key]; g == nil || !g.given {
+			rm := r.removals[key]
+			rm.Path = f.Path
+			res.Removed = append(res.Removed, rm)
+		}
+	}
+	res.Flows = dedupe(r.flows)
+	return res
+}
+
+// fileFlows are the flows that end in a file.
+func (r *run) fileFlows(key string, where place, p part) {
+	file := plain(key)
+	if len(p.taint.labels) > 0 {
+		f := Flow{Kind: p.kind, Labels: p.taint.labels, Path: file, By: p.by, Pos: p.pos, End: p.end}
+		if where == inCache {
+			f.Kind = Cached
+		}
+		r.flow(f)
+	}
+	for _, o := range p.taint.origins {
+		if where == inCache && o.kind != Fetched {
+			continue // not in the image
+		}
+		r.flow(Flow{Kind: o.kind, Labels: o.labels, Path: file, By: o.by, Pos: o.pos, End: o.end})
+	}
+}
+
+// dedupe sorts, and keeps the first of the flows that say the same: a file is
+// one flow however often it is written to.
+func dedupe(flows []Flow) []Flow {
+	compare := func(a, b Flow) int {
+		return cmp.Or(cmp.Compare(a.Pos, b.Pos), cmp.Compare(a.End, b.End), cmp.Compare(a.Kind, b.Kind),
+			cmp.Compare(a.Path, b.Path), cmp.Compare(a.By, b.By), slices.Compare(a.Labels, b.Labels))
+	}
+	slices.SortFunc(flows, compare)
+	type said struct {
+		kind     Kind
+		path, by string
+		labels   string
+		pos      int
+	}
+	seen := map[said]bool{}
+	var out []Flow
+	for _, f := range flows {
+		s := said{kind: f.Kind, path: f.Path, by: f.By}
+		for _, l := range f.Labels {
+			s.labels += strconv.Itoa(int(l)) + ","
+		}
+		if f.Path == "" {
+			s.pos = f.Pos
+		}
+		if seen[s] {
+			continue
+		}
+		seen[s] = true
+		f.Labels = slices.Clone(f.Labels)
+		out = append(out, f)
+	}
+	return out
+}

@@ -1,0 +1,269 @@
+package shellflow
+
+import (
+	"slices"
+	"strings"
+)
+
+// placeholder tells whether a constant is no real value.
+func (r *run) placeholder(s string) bool {
+	return strings.TrimSpace(s) == "" || r.in.Placeholder != nil && r.in.Placeholder(s)
+}
+
+func (r *run) secretName(name string) bool {
+	return r.in.SecretName != nil && r.in.SecretName(name)
+}
+
+// real reports whether t is a constant of the script that could be a secret.
+func (r *run) real(t text) bool {
+	return t.known() && !t.foreign && t.taint.none() && !r.placeholder(t.s)
+}
+
+// inline notes a constant that stands where a password stands.
+func (r *run) inline(t text, by string) bool {
+	if !r.real(t) {
+		return false
+	}
+	r.flow(Flow{Kind: Inline, By: by, Pos: t.pos, End: t.end})
+	return true
+}
+
+// constantFor is inline for a value with a name: of a variable, of an option.
+func (r *run) constantFor(name string, t text, by string) bool {
+	if !r.secretName(name) {
+		return false
+	}
+	if key := t.s; strings.HasPrefix(key, "/run/secrets/") || r.mountOf(key) != nil {
+		return false // the place of a secret, not a secret
+	}
+	return r.inline(t, by)
+}
+
+// urlConstants looks for user:password@ in words.
+func (r *run) urlConstants(ts []text, by string) {
+	for _, t := range ts {
+		r.urlConstant(t, by)
+	}
+}
+
+// tokenHosts are the hosts where a long user name alone is a token.
+var tokenHosts = []string{"github.com", "gitlab.com", "bitbucket.org", "dev.azure.com", "pkgs.dev.azure.com", "npm.pkg.github.com"}
+
+// urlConstant looks for a password in the user part of a URL.
+func (r *run) urlConstant(t text, by string) bool {
+	s := t.s
+	for {
+		i := strings.Index(s, "://")
+		if i < 0 {
+			return false
+		}
+		s = s[i+3:]
+		userinfo, host, ok := cutUserinfo(s)
+		if !ok || t.foreign {
+			continue
+		}
+		user, password, has := strings.Cut(userinfo, ":")
+		switch {
+		case strings.ContainsAny(userinfo, "\x01${}<>") || strings.Contains(userinfo, "%s"):
+		case has:
+			if !r.placeholder(password) {
+				r.flow(Flow{Kind: Inline, By: by, Pos: t.pos, End: t.end})
+				return true
+			}
+		case len(user) >= 20 && strings.ContainsAny(user, "0123456789") && slices.Contains(tokenHosts, host) && !r.placeholder(user):
+			r.flow(Flow{Kind: Inline, By: by, Pos: t.pos, End: t.end})
+			return true
+		}
+	}
+}
+
+// cutUserinfo splits what follows :// in the user and the host.
+func cutUserinfo(s string) (userinfo, host string, ok bool) {
+	if i := strings.IndexAny(s, "/?# \t\n\"'"); i >= 0 {
+		s = s[:i]
+	}
+	i := strings.LastIndexByte(s, '@')
+	if i <= 0 {
+		return "", "", false
+	}
+	host, _, _ = strings.Cut(s[i+1:], ":")
+	return s[:i], host, host != ""
+}
+
+// hasUserinfo reports whether a URL, with holes or without, has a user part.
+func hasUserinfo(s string) bool {
+	_, rest, ok := strings.Cut(s, "://")
+	if !ok {
+		return false
+	}
+	in := false
+	for i := range len(rest) {
+		switch rest[i] {
+		case holeOpen:
+			in = true
+		case holeClose:
+			in = false
+		case '@':
+			if !in {
+				return i > 0
+			}
+		case '/', '?', '#':
+			if !in {
+				return false
+			}
+		}
+	}
+	return false
+}
+
+// passwordOption is where a command takes a password as an argument.
+type passwordOption struct {
+	command string   // its words: "docker login"
+	options []string // "-p": also glued on, "-psecret", if glued is set
+	glued   bool     // and then only so
+	user    bool     // the value is user:password
+}
+
+var passwordOptions = []passwordOption{
+	{command: "curl", options: []string{"-u", "--user", "-U", "--proxy-user"}, user: true},
+	{command: "curl", options: []string{"--oauth2-bearer", "--pass", "--proxy-pass"}},
+	{command: "wget", options: []string{"--password", "--http-password", "--ftp-password", "--proxy-password", "--http-passwd", "--proxy-passwd"}},
+	{command: "http", options: []string{"-a", "--auth"}, user: true},
+	{command: "https", options: []string{"-a", "--auth"}, user: true},
+	{command: "mysql", options: []string{"-p"}, glued: true},
+	{command: "mysqladmin", options: []string{"-p"}, glued: true},
+	{command: "mysqldump", options: []string{"-p"}, glued: true},
+	{command: "mariadb", options: []string{"-p"}, glued: true},
+	{command: "mariadb-admin", options: []string{"-p"}, glued: true},
+	{command: "mysql", options: []string{"--password"}},
+	{command: "mysqladmin", options: []string{"--password"}},
+	{command: "mysqldump", options: []string{"--password"}},
+	{command: "mariadb", options: []string{"--password"}},
+	{command: "sshpass", options: []string{"-p"}},
+	{command: "redis-cli", options: []string{"-a", "--pass"}},
+	{command: "mongo", options: []string{"-p", "--password"}},
+	{command: "mongosh", options: []string{"-p", "--password"}},
+	{command: "ldapadd", options: []string{"-w"}},
+	{command: "ldapmodify", options: []string{"-w"}},
+	{command: "ldapsearch", options: []string{"-w"}},
+	{command: "smbclient", options: []string{"--password"}},
+	{command: "7z", options: []string{"-p"}, glued: true},
+	{command: "zip", options: []string{"-P", "--password"}},
+	{command: "unzip", options: []string{"-P"}},
+	{command: "keytool", options: []string{"-storepass", "-keypass", "-deststorepass", "-srcstorepass", "-new"}},
+	{command: "twine upload", options: []string{"-p", "--password"}},
+	{command: "npm publish", options: []string{"--_authToken", "--//registry.npmjs.org/:_authToken"}},
+	{command: "poetry publish", options: []string{"-p", "--password"}},
+	{command: "helm pull", options: []string{"--password"}},
+	{command: "helm install", options: []string{"--password"}},
+	{command: "helm upgrade", options: []string{"--password"}},
+	{command: "skopeo copy", options: []string{"--src-creds", "--dest-creds", "--creds"}, user: true},
+	{command: "psexec", options: []string{"-p"}},
+	{command: "subscription-manager register", options: []string{"--password"}},
+	{command: "svn", options: []string{"--password"}},
+	{command: "oc login", options: []string{"--token", "-p", "--password"}},
+}
+
+// inlineOptions looks for constants where the command takes a password, for
+// headers that carry one, and for URLs with one.
+func (r *run) inlineOptions(c *cmdline) {
+	args := c.rest()
+	for i := range passwordOptions {
+		if p := &passwordOptions[i]; p.of(c) {
+			r.passwordsIn(p, args, c.name)
+		}
+	}
+	for i, a := range args {
+		r.urlConstant(a, c.name)
+		name, value, glued := a.cut('=')
+		switch {
+		case (a.is("-H", "--header") || strings.HasPrefix(a.s, "--header=")) && !glued && i+1 < len(args):
+			r.header(args[i+1], c.name+" -H")
+		case name.is("--header") && glued:
+			r.header(value, c.name+" -H")
+		case strings.HasPrefix(a.s, "-H") && len(a.s) > 2:
+			r.header(a.with(a.s[2:]), c.name+" -H")
+		case strings.HasPrefix(name.s, "--") && glued:
+			r.optionConstant(c, name, value)
+		case strings.HasPrefix(a.s, "--") && i+1 < len(args) && !strings.HasPrefix(args[i+1].s, "-"):
+			r.optionConstant(c, a, args[i+1])
+		}
+	}
+}
+
+// optionConstant is constantFor for the value of an option such as --api-key.
+func (r *run) optionConstant(c *cmdline, name, value text) {
+	n := strings.ReplaceAll(strings.TrimLeft(name.plain(), "-"), "-", "_")
+	if n == "secret" {
+		return // of docker build, gcloud and their kin: the name of one
+	}
+	for _, about := range []string{"file", "path", "id", "name", "env", "stdin", "ttl", "type", "policy", "dir", "url"} {
+		if strings.HasSuffix(n, "_"+about) {
+			return
+		}
+	}
+	r.constantFor(n, value, c.name+" "+name.plain())
+}
+
+func (p *passwordOption) of(c *cmdline) bool {
+	first, rest, _ := strings.Cut(p.command, " ")
+	return first == c.name && (rest == "" || slices.ContainsFunc(c.rest(), func(t text) bool { return t.s == rest }))
+}
+
+func (r *run) passwordsIn(p *passwordOption, args []text, name string) {
+	for i, a := range args {
+		for _, o := range p.options {
+			var v text
+			switch {
+			case strings.HasPrefix(o, "--") && strings.HasPrefix(a.s, o+"="):
+				v = a.with(a.s[len(o)+1:])
+			case p.glued:
+				if !strings.HasPrefix(a.s, o) || strings.HasPrefix(a.s, "--") {
+					continue
+				}
+				v = a.with(a.s[len(o):])
+			case a.s == o:
+				if i+1 == len(args) {
+					continue
+				}
+				v = args[i+1]
+			case len(o) == 2 && len(a.s) > 2 && strings.HasPrefix(a.s, o):
+				v = a.with(a.s[2:])
+			case len(o) == 2 && name == "curl" && len(a.s) > 2 && a.s[0] == '-' && a.s[1] != '-' && strings.HasSuffix(a.s, o[1:]) && i+1 < len(args) &&
+				strings.Trim(a.s[1:len(a.s)-1], "sSfLkgivO") == "":
+				v = args[i+1] // -fsSLu user:pass
+			default:
+				continue
+			}
+			if p.user {
+				_, password, ok := v.cut(':')
+				if !ok {
+					continue
+				}
+				v = password
+			}
+			r.inline(v, name+" "+o)
+		}
+	}
+}
+
+// header looks for the constant of an Authorization header and its kin.
+func (r *run) header(t text, by string) {
+	name, value, ok := t.cut(':')
+	if !ok {
+		return
+	}
+	value.s = strings.TrimSpace(value.s)
+	scheme, rest, has := strings.Cut(value.s, " ")
+	switch n := strings.ToLower(name.s); {
+	case n == "authorization" || n == "proxy-authorization":
+		if has {
+			value.s = rest
+		} else if strings.EqualFold(scheme, "bearer") {
+			return
+		}
+		r.inline(value, by)
+	case n == "private-token" || n == "job-token" || n == "x-api-key" || n == "x-vault-token" || n == "x-jfrog-art-api" || r.secretName(strings.ReplaceAll(n, "-", "_")):
+		r.inline(value, by)
+	}
+}
