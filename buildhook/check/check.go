@@ -87,6 +87,7 @@ type checker struct {
 	homes    map[*instruction]string // home directories
 	shells   map[string]bool         // shells that a gap was told of
 
+	ignoreTold     bool // that there is no ignore file
 	dockerfilePath string
 	mended         func() error // called when a build was checked; nil: nothing to mend
 }
@@ -190,7 +191,14 @@ func newChecker(o Options) (*checker, error) {
 func (c *checker) build(ctx context.Context, inv Invocation) error {
 	c.o.Invocation = inv
 	c.main, c.d, c.copies = nil, nil, map[*instruction]*copied{}
+	c.ignoreTold = false
 	c.dirs, c.homes = map[*instruction]string{}, map[*instruction]string{}
+	if remote(inv.Context) && inv.Dockerfile == "" && inv.Inline == nil {
+		c.rep.Subject.Context = inv.Context
+		c.checkInvocation()
+		c.gap(report.GapMissing, inv.Context, "", "a remote build context: neither its Dockerfile nor its files were read", "check a checkout of it")
+		return nil
+	}
 	src, err := c.readDockerfile()
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
 
 	"github.com/leakscan/leakscan/buildhook/buildcontext"
 	"github.com/leakscan/leakscan/buildhook/shellflow"
@@ -234,7 +235,7 @@ func (c *checker) planCopy(e *evaluator, in *instruction, st *state, from string
 	cp.from = b
 	sel := buildcontext.Copy{Dest: cp.dest, WorkDir: st.dir, Excludes: excludes, Parents: parents, Add: add}
 	for _, w := range cp.sources {
-		if len(w.args) > 0 {
+		if len(w.args) > 0 && !(add && isURL(w.value)) {
 			c.gap(report.GapMissing, c.d.src.name, fmt.Sprintf("line %d", in.first),
 				fmt.Sprintf("what %s takes depends on %s, which has no value here", in.name, strings.Join(w.args, ", ")), "give it with --build-arg "+w.args[0]+"=…")
 		}
@@ -369,7 +370,7 @@ func (c *checker) visitCopy(in *instruction, st *state) {
 	if cmd, ok := in.cmd.(*instructions.CopyCommand); ok {
 		from = cmd.From
 	}
-	c.copyURLs(in, cp)
+	c.copyURLs(in, st)
 	if s := c.d.findFrom(from, in.stage.index); from != "" && s != nil {
 		if cp != nil {
 			c.copyFromStage(in, st, s, cp)
@@ -404,7 +405,8 @@ func (c *checker) visitCopy(in *instruction, st *state) {
 	if told > maxFilesTold {
 		c.note("%s takes %d files with secrets; the first %d are listed", in.describe(), told, maxFilesTold)
 	}
-	if wide && cp.from == c.main && cp.from.IgnoreFile() == "" && c.tempting(cp.from) {
+	if wide && !c.ignoreTold && cp.from == c.main && cp.from.IgnoreFile() == "" && c.tempting(cp.from) {
+		c.ignoreTold = true
 		c.add(&finding{id: idDockerignore, in: in, key: "", confidence: report.ConfidenceHigh,
 			message: fmt.Sprintf("%s takes the whole of %s, which has no .dockerignore, but has %s", in.name, c.o.Context, c.temptation(cp.from)),
 			rests:   []report.Rest{report.RestContext, report.RestBuildCache}, mend: ignoreMend(".git", ".env")})
@@ -680,12 +682,12 @@ func (l *label) describe() string {
 }
 
 // copyURLs looks at what ADD fetches.
-func (c *checker) copyURLs(in *instruction, cp *copied) {
+func (c *checker) copyURLs(in *instruction, st *state) {
 	cmd, ok := in.cmd.(*instructions.AddCommand)
 	if !ok {
 		return
 	}
-	for i, s := range cmd.SourcePaths {
+	for _, s := range cmd.SourcePaths {
 		if !isURL(s) {
 			continue
 		}
@@ -703,8 +705,8 @@ func (c *checker) copyURLs(in *instruction, cp *copied) {
 			c.known(s[spans[0][0]:spans[0][1]])
 			f.secret = c.secret(s[spans[0][0]:spans[0][1]])
 			c.add(c.inStage(f, true))
-		} else if cp != nil && i < len(cp.sources) {
-			if ls := c.secrets(cp.sources[i].labels); len(ls) > 0 {
+		} else if w, err := st.expand(shell.NewLex(c.d.escape), s); err == nil {
+			if ls := c.secrets(w.labels); len(ls) > 0 {
 				f.message = fmt.Sprintf("the URL has %s in it", ls[0].describe())
 				f.key = ls[0].name
 				c.add(c.inStage(f, false))

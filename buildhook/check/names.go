@@ -126,7 +126,8 @@ var (
 		storage_connection_string azure_storage_connection_string mongo_connection_string aws_secret_access_key registry_auth
 		webhook_url slack_webhook discord_webhook teams_webhook git_credentials pgpassword mysql_pwd encryption_salt
 		service_account_json gcp_sa_key google_credentials google_application_credentials_json gcp_credentials_json
-		bundle_github_com bundle_rubygems_pkg_github_com`)
+		bundle_github_com bundle_rubygems_pkg_github_com requirepass masterauth userpass storepass keypass srcstorepass
+		deststorepass rootpw adminpw bindpw`)
 
 	// harmlessNames hold none though a word of theirs says so.
 	harmlessNames = wordSet(`gpg_key gpg_keys sort_key cache_key primary_key foreign_key partition_key hash_key range_key public_key site_key
@@ -171,6 +172,20 @@ func placeholder(value string) bool {
 		}
 	}
 	return pathLike(v)
+}
+
+// asksForValue says whether a default is there to be replaced by the caller.
+func asksForValue(v string) bool {
+	l := strings.ToLower(strings.Trim(v, `"' `))
+	if l == "" || strings.HasPrefix(l, "<") && strings.HasSuffix(l, ">") {
+		return true
+	}
+	for _, p := range []string{"change", "replace", "your-", "your_", "insert", "set-me", "set_me", "setme", "todo", "fixme", "enter-", "override"} {
+		if strings.HasPrefix(l, p) {
+			return true
+		}
+	}
+	return false
 }
 
 var placeholderWords = wordSet(`true false yes no on off none null nil undefined unset empty default auto required optional

@@ -35,9 +35,6 @@ func (c *checker) path(ctx context.Context, p string) error {
 		return c.build(ctx, inv)
 	case remote(p):
 		inv.Context = p
-		if inv.Dockerfile == "" {
-			return fmt.Errorf("%s is a remote build context, which is not fetched: check a checkout of it, or its Dockerfile with -f", p)
-		}
 		return c.build(ctx, inv)
 	}
 	info, err := os.Stat(p)

@@ -47,7 +47,7 @@ func (c *checker) secretValue(in *instruction, name, value string, known bool, i
 	case known && len(urlPasswords(value)) > 0:
 		is = true
 	case secretName(name):
-		is = !known || !placeholder(value)
+		is = !known || !placeholder(value) || in.name == "ARG" && asksForValue(value)
 	}
 	if !is || len(inherited) > 0 && in.name == "ENV" {
 		return inherited
@@ -148,12 +148,15 @@ func (c *checker) visitArg(in *instruction, st *state, kvs []instructions.KeyVal
 			continue
 		}
 		own := labels[len(labels)-1]
-		if kv.Value != nil && own.in == in && !strings.Contains(*kv.Value, "$") && own.name == kv.Key && own.value == *kv.Value {
+		if kv.Value != nil && own.in == in && !strings.Contains(*kv.Value, "$") && own.name == kv.Key && v.value == own.value && !placeholder(own.value) && own.value == strings.Trim(*kv.Value, `"'`) {
 			f := &finding{id: idArgDefault, in: in, at: at, key: kv.Key, value: value, message: fmt.Sprintf("ARG %s has a default that looks like a secret", kv.Key),
 				rests: []report.Rest{report.RestHistory, report.RestProvenance}}
-			c.literal(f, kv.Key, *kv.Value)
-			c.add(c.inStage(f, true))
+			c.literal(f, kv.Key, own.value)
+			own.find = c.add(c.inStage(f, true))
 			continue
+		}
+		if slices.ContainsFunc(labels, func(l *label) bool { return l.find != nil && l.find.id == idArgDefault && l.in != in }) {
+			continue // its default, before the first FROM, is told
 		}
 		if in.stage == nil {
 			continue // where a stage declares it again, that is told
@@ -329,6 +332,9 @@ func (c *checker) runtimeCommand(in *instruction, st *state, id string, cmd []st
 	} else {
 		input.Exec = cmd
 	}
+	if !shell {
+		c.options(in, id, cmd)
+	}
 	for _, fl := range shellflow.Analyze(input).Flows {
 		if fl.Kind != shellflow.Inline {
 			continue
@@ -340,6 +346,31 @@ func (c *checker) runtimeCommand(in *instruction, st *state, id string, cmd []st
 			f.value = f.at
 			c.inlineValue(f, t.s[fl.Pos:fl.End])
 		}
+		c.add(c.inStage(f, true))
+	}
+}
+
+// options looks for passwords behind options whose name says that they are:
+// --requirepass VALUE, --password=VALUE.
+func (c *checker) options(in *instruction, id string, args []string) {
+	for i, a := range args {
+		name, value, ok := strings.Cut(strings.TrimLeft(a, "-"), "=")
+		if !strings.HasPrefix(a, "-") || !secretName(name) {
+			continue
+		}
+		if !ok && i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
+			value = args[i+1]
+		}
+		if c.placeholder(value) || strings.Contains(value, "$") {
+			continue
+		}
+		f := &finding{id: id, in: in, key: name, message: fmt.Sprintf("%s has a password or token written out, behind --%s", in.name, name),
+			confidence: report.ConfidenceMedium, rests: []report.Rest{report.RestConfig, report.RestHistory, report.RestProvenance}}
+		if j := strings.Index(in.head.s, value); j >= 0 {
+			f.at = in.head.extent(j, j+len(value))
+			f.value = f.at
+		}
+		c.literal(f, name, value)
 		c.add(c.inStage(f, true))
 	}
 }
