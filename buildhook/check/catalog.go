@@ -274,7 +274,7 @@ func ReadPage(id string) (*Page, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the page of the check %s: %w", id, err)
 	}
-	a := txtar.Parse(b)
+	a := txtar.Parse(b) // %{name} in it stands for a secret, which the tests put in
 	p := &Page{Check: c, Text: strings.TrimSpace(string(a.Comment)), Bad: map[string]string{}, Good: map[string]string{}}
 	for _, f := range a.Files {
 		if name, ok := strings.CutPrefix(f.Name, "bad/"); ok {
@@ -291,20 +291,46 @@ func pageURL(id string) string {
 	return "https://github.com/leakscan/leakscan/blob/main/docs/checks/" + id + ".md"
 }
 
+// madeUp shows what the tests put a made-up secret in the place of.
+var madeUp = strings.NewReplacer("%{ssh-key}", "(a private key)")
+
 // Terminal writes the page for a terminal.
 func (p *Page) Terminal() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s (%s)\n%s\n\n%s\n\n%s\n", p.ID, p.Severity, p.Title, p.Text, "What to do: "+p.Fix)
+	fmt.Fprintf(&b, "%s (%s)\n%s.\n\n%s\n\nWhat to do: %s\n", p.ID, p.Severity, p.Title, p.Text, p.Fix)
 	for _, side := range []struct {
 		title string
 		files map[string]string
 	}{{"Bad", p.Bad}, {"Good", p.Good}} {
 		for _, name := range sortedKeys(side.files) {
 			fmt.Fprintf(&b, "\n%s: %s\n", side.title, name)
-			for line := range strings.Lines(side.files[name]) {
+			for line := range strings.Lines(madeUp.Replace(side.files[name])) {
 				b.WriteString("    " + line)
 			}
 		}
 	}
+	return b.String()
+}
+
+// Markdown writes the page for docs/checks.
+func (p *Page) Markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n%s. Severity: %s, where the image gets the secret; lower elsewhere.\n\n%s\n\n**What to do**: %s\n", p.ID, p.Title, p.Severity, p.Text, p.Fix)
+	if p.Fixable {
+		b.WriteString("`leakscan check --fix` does it where that is safe.\n")
+	}
+	if p.Docker != "" {
+		fmt.Fprintf(&b, "\nBeside the rule %s of `docker build --check`, which looks at names alone.\n", p.Docker)
+	}
+	for _, side := range []struct {
+		title string
+		files map[string]string
+	}{{"Bad", p.Bad}, {"Good", p.Good}} {
+		fmt.Fprintf(&b, "\n## %s\n", side.title)
+		for _, name := range sortedKeys(side.files) {
+			fmt.Fprintf(&b, "\n`%s`\n\n```\n%s```\n", name, madeUp.Replace(side.files[name]))
+		}
+	}
+	fmt.Fprintf(&b, "\nTo take a finding back: `# leakscan:allow %s REASON` before the instruction.\n", p.ID)
 	return b.String()
 }
