@@ -125,8 +125,13 @@ func (c *corpusCase) write(t testing.TB) string {
 	return dir
 }
 
-// check runs the check as the command would.
-func (c *corpusCase) check(t testing.TB, dir string) *report.Check {
+// optionsFor are the options that the case asks for.
+func (c *corpusCase) optionsFor(t testing.TB, dir string) check.Options {
+	o, _ := c.parseOptions(t, dir)
+	return o
+}
+
+func (c *corpusCase) parseOptions(t testing.TB, dir string) (check.Options, string) {
 	t.Helper()
 	o := check.Options{Workers: 2}
 	o.Context = dir
@@ -181,6 +186,13 @@ func (c *corpusCase) check(t testing.TB, dir string) *report.Check {
 			t.Fatalf("%s: unknown option %q", c.name, opt)
 		}
 	}
+	return o, subject
+}
+
+// check runs the check as the command would.
+func (c *corpusCase) check(t testing.TB, dir string) *report.Check {
+	t.Helper()
+	o, subject := c.parseOptions(t, dir)
 	t.Chdir(dir)
 	var rep *report.Check
 	var err error

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )
 
@@ -113,7 +114,8 @@ func parseDockerfile(src *source) (*dockerfile, error) {
 	if err != nil {
 		return nil, newSyntaxError(err)
 	}
-	stages, _, err := instructions.Parse(res.AST, nil)
+	lint := linter.New(&linter.Config{}) // says nothing; without one, a comment with check= panics
+	stages, _, err := instructions.Parse(res.AST, lint)
 	if err != nil {
 		return nil, newSyntaxError(err)
 	}
@@ -125,7 +127,7 @@ func parseDockerfile(src *source) (*dockerfile, error) {
 	for _, node := range res.AST.Children {
 		// Once more, each for itself: instructions.Parse gives no way from a
 		// command to its node.
-		cmd, err := instructions.ParseInstruction(node)
+		cmd, err := instructions.ParseInstructionWithLinter(node, lint)
 		if err != nil {
 			return nil, newSyntaxError(parser.WithLocation(err, node.Location()))
 		}

@@ -479,6 +479,11 @@ func (x *fixer) arg(in *instruction, name string) string {
 		x.mount(u, "type=secret,id="+id+",env="+name+",required=true")
 	}
 	x.dropArg(in, name)
+	for _, other := range in.stage.ins { // declared again
+		if other != in && slices.ContainsFunc(argsOf(other), func(kv instructions.KeyValuePairOptional) bool { return kv.Key == name }) {
+			x.dropArg(other, name)
+		}
+	}
 	for _, meta := range x.d.meta {
 		for _, kv := range argsOf(meta) {
 			if kv.Key == name && (kv.Value == nil || *kv.Value == "") && !x.usedInFrom(name) {

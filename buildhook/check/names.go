@@ -2,6 +2,7 @@ package check
 
 import (
 	"net/url"
+	"path"
 	"strings"
 	"unicode"
 )
@@ -154,7 +155,7 @@ func placeholder(value string) bool {
 		return true
 	case strings.HasPrefix(v, "<") && strings.HasSuffix(v, ">"), strings.HasPrefix(v, "[") && strings.HasSuffix(v, "]"):
 		return true
-	case strings.Trim(v, "*") == "", strings.Trim(l, "x") == "", strings.Trim(v, ".") == "", strings.Trim(v, "0") == "", strings.Trim(v, "-_#") == "":
+	case strings.Trim(v, "*") == "", strings.Trim(l, "x") == "", strings.Trim(v, ".") == "", strings.Trim(v, "0-") == "", strings.Trim(v, "-_#") == "":
 		return true
 	case placeholderWords[strings.Trim(l, "!._-")]:
 		return true
@@ -194,6 +195,10 @@ var placeholderWords = wordSet(`true false yes no on off none null nil undefined
 
 // pathLike says whether the value names a file, by its form.
 func pathLike(v string) bool {
+	switch strings.ToLower(path.Ext(v)) {
+	case ".key", ".pem", ".crt", ".cer", ".json", ".yml", ".yaml", ".toml", ".txt", ".env", ".conf", ".pub", ".jks", ".p12", ".pfx", ".sh", ".py":
+		return !strings.ContainsAny(v, " :@$")
+	}
 	if !strings.HasPrefix(v, "/") && !strings.HasPrefix(v, "./") && !strings.HasPrefix(v, "../") && !strings.HasPrefix(v, "~/") {
 		return false
 	}

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -88,16 +89,14 @@ func (c *checker) visitHeredocs(in *instruction, st *state, e *evaluator) {
 			dest = path.Join(dest, content.Path)
 		}
 		dest = st.abs(dest)
-		var at extent
 		var body *text
 		if i < len(in.body) {
 			body = in.body[i].text
-			at = body.extent(0, len(body.s))
 		}
 		if content.Expand {
 			if w, err := st.expand(e.raw, content.Data); err == nil {
 				if ls := c.secrets(w.labels); len(ls) > 0 {
-					c.add(c.inStage(&finding{id: idPersisted, in: in, at: at, key: ls[0].name, target: dest, severity: critical,
+					c.add(c.inStage(&finding{id: idPersisted, in: in, key: ls[0].name, target: dest, severity: critical,
 						message: fmt.Sprintf("the here-document has %s in it, and is written to %s", ls[0].describe(), dest),
 						rests:   []report.Rest{report.RestLayer, report.RestHistory}}, false))
 					st.files = append(st.files, shellflow.File{Path: dest, Labels: w.labels})
@@ -155,6 +154,9 @@ func (c *checker) visitRun(in *instruction, st *state, e *evaluator) error {
 	res := shellflow.Analyze(input)
 	if res.Opaque != nil {
 		c.opaque(in, sc, &input, res.Opaque)
+	}
+	if name := interpreter(in, sc); name != "" && res.Opaque == nil {
+		c.opaque(in, sc, &input, fmt.Errorf("it is a program for %s", name))
 	}
 	written := map[string]bool{}
 	for _, fl := range res.Flows {
@@ -298,6 +300,21 @@ func optional(sc script, target string, env *string) bool {
 	return false
 }
 
+var interpreterForm = regexp.MustCompile(`(?:^|[\s;&|(/])(python[\d.]*|node|perl|ruby|php|Rscript|lua|deno|bun)\s[^|;&\n]*(?:<<|-c\s|-e\s|-r\s|-p\s|--eval)`)
+
+// interpreter returns the program that a script hands a program of its own to,
+// as a here-document or an argument.
+func interpreter(in *instruction, sc script) string {
+	s := sc.text.s
+	if sc.exec != nil {
+		s = strings.Join(sc.exec, " ")
+	}
+	if m := interpreterForm.FindStringSubmatch(s); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
 // opaque tells of a RUN that was not understood, if it had to do with secrets.
 func (c *checker) opaque(in *instruction, sc script, input *shellflow.Input, reason error) {
 	var names []string
@@ -307,7 +324,7 @@ func (c *checker) opaque(in *instruction, sc script, input *shellflow.Input, rea
 		}
 	}
 	for _, m := range input.Mounts {
-		if m.Kind == shellflow.MountSecret {
+		if m.Kind == shellflow.MountSecret && (sc.shebang != "" || strings.Contains(sc.text.s, path.Base(m.Target))) {
 			names = append(names, m.Target)
 		}
 	}
@@ -378,7 +395,7 @@ func (c *checker) flow(in *instruction, st *state, sc script, fl shellflow.Flow,
 			if l != nil {
 				f.message = fmt.Sprintf("%s keeps the URL, with %s in it, in %s", fl.By, l.describe(), where)
 			}
-		case fl.By == "env" || fl.By == "printenv" || fl.By == "export -p" || fl.By == "set" || fl.By == "declare -p":
+		case dumpsEnvironment(sc, fl):
 			f.id = idEnvDumped
 			f.message = fmt.Sprintf("%s writes the environment, with %s in it, to %s", fl.By, describe(l), where)
 		case strings.Contains(fl.By, " ") && !strings.HasPrefix(fl.By, "sed") || savesCredentials(tool):
@@ -415,6 +432,9 @@ func (c *checker) flow(in *instruction, st *state, sc script, fl shellflow.Flow,
 		if l != nil {
 			f.message = fmt.Sprintf("%s sets a password, %s: the same in every container of the image", fl.By, l.describe())
 		}
+		if l == nil && sc.exec == nil && fl.End > fl.Pos {
+			c.hidePassword(f, sc.text.s[fl.Pos:fl.End])
+		}
 		c.add(c.inStage(f, false))
 	case shellflow.Generated:
 		f.id, f.rests = idKeyGenerated, layer
@@ -437,6 +457,23 @@ func (c *checker) flow(in *instruction, st *state, sc script, fl shellflow.Flow,
 	}
 }
 
+var environmentDump = regexp.MustCompile(`^\W*(env|printenv|export( -p)?|set|declare( -p| -x)?)\s*([|>]|$)`)
+
+// dumpsEnvironment says whether it is the environment that is written, also
+// through a filter.
+func dumpsEnvironment(sc script, fl shellflow.Flow) bool {
+	switch fl.By {
+	case "env", "printenv", "export", "export -p", "set", "declare", "declare -p", "declare -x":
+		return true
+	}
+	if sc.exec != nil {
+		return false
+	}
+	// From where the list of commands that it is in starts.
+	start := strings.LastIndexAny(sc.text.s[:fl.Pos], ";&\n({") + 1
+	return environmentDump.MatchString(strings.TrimSpace(sc.text.s[start:fl.End]))
+}
+
 // throughDirectory says whether a script copies a mounted secret without
 // naming it: by the directory that it is in.
 func (c *checker) throughDirectory(in *instruction, sc script, l *label) bool {
@@ -453,6 +490,32 @@ func describe(l *label) string {
 		return "a secret"
 	}
 	return l.describe()
+}
+
+// passwordForms are where the commands that set a password have it.
+var passwordForms = []*regexp.Regexp{
+	regexp.MustCompile(`[\w.\-]+:([^'"\s|:]+)`),
+	regexp.MustCompile(`(?:-p|--password)[= ]\s*['"]?([^'"\s|]+)`),
+	regexp.MustCompile(`-\w*b\w*\s.*\s['"]?([^'"\s|]+)['"]?\s*$`),
+	regexp.MustCompile(`(?:echo|printf)\s+(?:-\w+\s+)*['"]?([^'"|]+)['"]?\s*\|`),
+}
+
+// hidePassword keeps what may be the password in a command from being shown.
+func (c *checker) hidePassword(f *finding, s string) {
+	for _, form := range passwordForms {
+		if m := form.FindStringSubmatchIndex(s); m != nil && f.value == (extent{}) {
+			f.value = extent{f.at.from + m[2], f.at.from + m[3]}
+			if strings.ContainsRune(s[:m[3]], '\n') || f.at.to-f.at.from != len(s) {
+				f.value = f.at // over several lines: nothing of it is shown
+			}
+			f.secret = c.secret(s[m[2]:m[3]])
+		}
+	}
+	for _, w := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\n\"':|<>;&()", r) }) {
+		if !strings.HasPrefix(w, "-") && !strings.HasPrefix(w, "/") && !strings.HasPrefix(w, "$") {
+			c.known(w)
+		}
+	}
 }
 
 // savesCredentials says whether a program that writes a secret does so into a

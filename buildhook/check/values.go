@@ -196,8 +196,11 @@ func (c *checker) literal(f *finding, key, value string) {
 		return
 	}
 	f.confidence = report.ConfidenceMedium
-	if weak(value) {
+	switch {
+	case weak(value):
 		f.severity = medium
+	case strings.Trim(value, "abcdefghijklmnopqrstuvwxyz-_ ") == "":
+		f.severity = high // words: a passphrase, or the name of something
 	}
 }
 

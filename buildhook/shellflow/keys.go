@@ -234,6 +234,9 @@ func (r *run) gpg(c *cmdline) {
 		}
 		r.decrypted(c, opts, in.taint, "gpg")
 	case hasOption(opts, "-d", "--decrypt"):
+		if n := len(files); n > 0 && (strings.HasSuffix(files[n-1].s, ".asc") || strings.HasSuffix(files[n-1].s, ".sig")) {
+			return // a signed text, which is checked and printed by the same option
+		}
 		r.decrypted(c, opts, fetched(c, "gpg --decrypt"), "gpg --decrypt")
 	}
 }

@@ -12,7 +12,7 @@ func (c *cmdline) hashed(password text, by string) taint {
 
 // password reports whether there is something in a text whose hash matters.
 func (r *run) password(t text) bool {
-	return len(t.taint.labels) > 0 || t.known() && t.taint.none() && !r.placeholder(t.s) && strings.Trim(t.s, "*!x") != ""
+	return len(t.taint.labels) > 0 || t.known() && t.taint.none() && strings.Trim(t.s, "*!x \t") != ""
 }
 
 // passwordTool runs the commands that store a password as its hash.

@@ -142,7 +142,7 @@ var keyRows = rows{
 
 	{`echo "root:$PW" | chpasswd`, "hashed /etc/shadow by chpasswd [1]"},
 	{`echo 'root:hunter22' | chpasswd`, "hashed /etc/shadow by chpasswd"},
-	{`echo 'root:changeme' | chpasswd`, ""},
+	{`echo 'root:changeme' | chpasswd`, "hashed /etc/shadow by chpasswd"},
 	{`echo 'root:*' | chpasswd -e`, ""},
 	{`chpasswd < /run/secrets/t`, "hashed /etc/shadow by chpasswd [3]"},
 	{`echo $PW | passwd --stdin root`, "hashed /etc/shadow by passwd [1]"},
