@@ -159,6 +159,8 @@ func (c *checker) judgeMends() *fixer {
 		switch f.id {
 		case idSweptInSecret, idGitDirCopied, idDockerignore, idBuilderCopied:
 			return 1
+		case idBetweenStages: // what mends where it comes from mends it too
+			return 2
 		}
 		return 0
 	}
@@ -424,9 +426,6 @@ func (x *fixer) arg(in *instruction, name string) string {
 			return "the ARG has a default value"
 		}
 	}
-	if old := x.d.oldFrontend(); old != "" {
-		return "the frontend " + old + " has no --mount=type=secret,env=: use docker/dockerfile:1.10 or later"
-	}
 	var users, candidates []*instruction
 	for _, s := range x.d.stages {
 		if s != in.stage && !descends(s, in.stage) {
@@ -467,6 +466,9 @@ func (x *fixer) arg(in *instruction, name string) string {
 				candidates = append(candidates, other)
 			}
 		}
+	}
+	if old := x.d.oldFrontend(); old != "" {
+		return "the frontend " + old + " has no --mount=type=secret,env=: use docker/dockerfile:1.10 or later"
 	}
 	if len(users) == 0 {
 		users = candidates // they read the environment of their own accord

@@ -7,6 +7,8 @@ import (
 
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/leakscan/leakscan/rules"
 )
 
 // Everything that is shown passes through here: a Dockerfile that holds a
@@ -64,6 +66,9 @@ func (c *checker) maskedSource(s *source) []byte {
 		if err != nil {
 			cuts = append(cuts, cut{extent{len(s.data), len(s.data)}, ""})
 			break
+		}
+		if m.Rule.Confidence == rules.ConfidenceLow && placeholder(string(m.Secret.Reveal())) {
+			continue // a variable, for instance
 		}
 		cuts = append(cuts, cut{extent{int(m.SecretOffset), int(m.SecretEnd)}, m.Secret.Preview()})
 	}
