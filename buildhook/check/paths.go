@@ -111,7 +111,8 @@ func (c *checker) drive(ctx context.Context, kind driver, name string) error {
 	src := newSource(c.display(name), b)
 	c.addSource(src)
 	c.d = nil
-	d := &drivers{src: src, dir: filepath.Dir(name), getenv: c.o.Getenv, gap: c.gap}
+	d := &drivers{src: src, dir: filepath.Dir(name), getenv: c.o.Getenv, gap: c.gap,
+		recognise: func(n, v string) bool { return c.recognise(n, v) != nil }}
 	switch kind {
 	case composeFile:
 		err = d.compose()
