@@ -36,9 +36,10 @@ import (
 // Dockerfile in the working directory is checked.
 type Options struct {
 	Invocation
-	Rules   *rules.Set // nil: rules.Default
-	Version string     // of leakscan, for the report
-	Workers int        // files read at the same time; 0: one for each core
+	Rules   *rules.Set      // nil: rules.Default
+	Scanner *detect.Scanner // of these rules; nil: a new one
+	Version string          // of leakscan, for the report
+	Workers int             // files read at the same time; 0: one for each core
 
 	Stdin  io.Reader                   // for a Dockerfile "-"
 	Getenv func(string) (string, bool) // the environment; nil: an empty one
@@ -168,9 +169,12 @@ func newChecker(o Options) (*checker, error) {
 			return nil, err
 		}
 	}
-	scanner, err := detect.New(set, detect.Options{})
-	if err != nil {
-		return nil, err
+	scanner := o.Scanner
+	if scanner == nil {
+		var err error
+		if scanner, err = detect.New(set, detect.Options{}); err != nil {
+			return nil, err
+		}
 	}
 	if o.Getenv == nil {
 		o.Getenv = func(string) (string, bool) { return "", false }
@@ -222,6 +226,11 @@ func (c *checker) build(ctx context.Context, inv Invocation) error {
 		c.rep.Stats.Instructions += len(s.ins) + 1
 	}
 	c.rep.Stats.Instructions += len(d.meta)
+	if n := len(d.all()); n > maxInstructions {
+		c.gap(report.GapLimit, src.name, "", fmt.Sprintf("it has %d instructions; more than %d are not followed, only what stands in the text was looked at", n, maxInstructions), "")
+		c.scanText(src)
+		return nil
+	}
 	if err := c.plan(); err != nil {
 		c.refused(src, err)
 		c.scanText(src)
@@ -289,6 +298,10 @@ func (c *checker) readDockerfile() (*source, error) {
 // maxDockerfile bounds what is read of a file that drives a build. BuildKit
 // itself takes no Dockerfile of more than 16 MiB (a gRPC message).
 const maxDockerfile = 16 << 20
+
+// maxInstructions bounds the work on one Dockerfile: what is known of the
+// variables and files is carried from each instruction to the next.
+const maxInstructions = 2000
 
 // readFile reads a regular file of at most limit bytes.
 func readFile(name string, limit int64) ([]byte, error) {

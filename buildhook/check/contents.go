@@ -99,7 +99,7 @@ func (c *checker) scanFile(b *buildContext, f *buildcontext.File) (h *contents, 
 			}
 			break
 		}
-		if !worthTelling(f.Path, &match) {
+		if !worthTelling(f.Path, &match) || match.Rule.Confidence == rules.ConfidenceLow && encrypted(head) {
 			continue
 		}
 		if strings.HasPrefix(match.Rule.ID, "private-key") {
@@ -141,6 +141,17 @@ func worthTelling(name string, m *detect.Match) bool {
 		return !(strings.Contains(m.Rule.ID, "curl-auth") && exampleFile(name))
 	}
 	return settingsFile(name) && !exampleFile(name) && m.Key != "" && secretName(m.Key) && !placeholder(string(m.Secret.Reveal()))
+}
+
+// encrypted says whether a file keeps its secrets encrypted, as SealedSecrets,
+// sops and ansible-vault do.
+func encrypted(head []byte) bool {
+	for _, mark := range []string{"kind: SealedSecret", "ENC[AES256_GCM", "$ANSIBLE_VAULT"} {
+		if bytes.Contains(head, []byte(mark)) {
+			return true
+		}
+	}
+	return false
 }
 
 var settingsEndings = wordSet(`.env .yml .yaml .json .toml .ini .cfg .conf .config .properties .xml .tfvars .tfstate .netrc .npmrc .pypirc

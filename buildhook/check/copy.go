@@ -421,7 +421,9 @@ func (c *checker) visitCopy(in *instruction, st *state) {
 func (c *checker) missing(in *instruction, cp *copied, u buildcontext.Unmatched) {
 	w := cp.sources[u.Source]
 	switch what := credentialFile(w.value); {
-	case isURL(w.value), w.unknown, u.Ignored, u.Path != "":
+	case u.Ignored:
+		c.gap(report.GapMissing, c.d.src.name, fmt.Sprintf("line %d", in.first), fmt.Sprintf("%s is not in the context, because %s leaves it out in line %d: BuildKit will not build this", w.value, cp.from.IgnoreFile(), u.Line), "")
+	case isURL(w.value), w.unknown, u.Path != "":
 	case what != "":
 		c.copiedName(in, w.value, what)
 	case u.Err != nil:
@@ -573,9 +575,6 @@ func (c *checker) copyByName(in *instruction, cp *copied, from string) {
 			sources = cmd.SourcePaths
 		}
 	}
-	if from != "" {
-		return // an image or a context of which nothing is known
-	}
 	for _, s := range sources {
 		if what := credentialFile(s); what != "" && !isURL(s) {
 			c.copiedName(in, s, what)
@@ -589,6 +588,14 @@ func (c *checker) copyFromStage(in *instruction, st *state, s *stage, cp *copied
 		return
 	}
 	several := len(cp.sources) > 1 || strings.HasSuffix(cp.dest, "/")
+	for _, w := range cp.sources {
+		src := path.Clean("/" + w.value)
+		known := slices.ContainsFunc(s.state.files, func(f shellflow.File) bool { return f.Path == src })
+		if what := credentialFile(src); what != "" && !known && s.state.base && in.stage.exported {
+			c.add(&finding{id: idCredentialFile, in: in, key: src, confidence: report.ConfidenceMedium, rests: []report.Rest{report.RestLayer},
+				message: fmt.Sprintf("%s takes %s of the stage %s, a file with credentials for %s as a rule; what is in it is not known here", in.name, src, s.title(), what)})
+		}
+	}
 	for _, f := range s.state.files {
 		for _, w := range cp.sources {
 			src := path.Clean("/" + w.value)

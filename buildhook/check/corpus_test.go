@@ -8,12 +8,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/tools/txtar"
 
 	"github.com/leakscan/leakscan/buildhook/check"
+	"github.com/leakscan/leakscan/detect"
 	"github.com/leakscan/leakscan/report"
+	"github.com/leakscan/leakscan/rules"
 )
 
 // The corpus is in testdata/dockerfile, a txtar archive for each case: a
@@ -125,6 +128,24 @@ func (c *corpusCase) write(t testing.TB) string {
 	return dir
 }
 
+var scanner = sync.OnceValues(func() (*detect.Scanner, error) {
+	set, err := rules.Default()
+	if err != nil {
+		return nil, err
+	}
+	return detect.New(set, detect.Options{})
+})
+
+// shared is one scanner for all cases: to make one takes longer than a case.
+func shared(t testing.TB) *detect.Scanner {
+	t.Helper()
+	s, err := scanner()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // optionsFor are the options that the case asks for.
 func (c *corpusCase) optionsFor(t testing.TB, dir string) check.Options {
 	o, _ := c.parseOptions(t, dir)
@@ -133,7 +154,7 @@ func (c *corpusCase) optionsFor(t testing.TB, dir string) check.Options {
 
 func (c *corpusCase) parseOptions(t testing.TB, dir string) (check.Options, string) {
 	t.Helper()
-	o := check.Options{Workers: 2}
+	o := check.Options{Workers: 2, Scanner: shared(t)}
 	o.Context = dir
 	o.Args = map[string]string{}
 	o.Contexts = map[string]string{}

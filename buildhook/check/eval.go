@@ -74,6 +74,10 @@ type word struct {
 	unknown bool              // something in it has no value that is known here
 }
 
+// maxValue bounds what a word expands to: ENV A=$A$A, sixty times, would be an
+// exabyte. No process can be started with more.
+const maxValue = 128 << 10
+
 // expand replaces the variables in a word, with BuildKit's own lexer.
 func (st *state) expand(lex *shell.Lex, s string) (word, error) {
 	if !strings.ContainsAny(s, "$\\\"'`") {
@@ -82,6 +86,9 @@ func (st *state) expand(lex *shell.Lex, s string) (word, error) {
 	res, err := lex.ProcessWordWithMatches(s, st)
 	if err != nil {
 		return word{value: s}, err
+	}
+	if len(res.Result) > maxValue {
+		return word{}, fmt.Errorf("a variable's value grows beyond %d bytes", maxValue)
 	}
 	w := word{value: res.Result}
 	for _, names := range []map[string]struct{}{res.Matched, res.Unmatched} {

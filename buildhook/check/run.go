@@ -566,6 +566,20 @@ func (c *checker) inline(f *finding, fl shellflow.Flow, sc script) {
 		f.value = f.at
 		c.inlineValue(f, around)
 	}
+	if name, ok := strings.CutSuffix(fl.By, "="); ok && sc.exec == nil && strings.Contains(around, "\n") {
+		// In a here-document for another shell: the line that it is in.
+		if i := strings.Index(around, name+"="); i >= 0 {
+			line, _, _ := strings.Cut(around[i:], "\n")
+			f.at = sc.text.extent(fl.Pos+i, fl.Pos+i+len(line))
+			f.value = f.at
+			c.inlineValue(f, line)
+		}
+	}
+	for _, h := range f.in.body {
+		if len(h.text.s) > 0 && f.at.from >= h.text.offset(0) && f.at.from <= h.text.offset(len(h.text.s)-1) {
+			f.id = idHeredoc
+		}
+	}
 	tool, _, _ := strings.Cut(fl.By, " ")
 	if indexTools[tool] && strings.Contains(around, "://") {
 		f.id, f.message = idIndexURL, fmt.Sprintf("%s is given an index with a password in its URL", tool)

@@ -406,6 +406,9 @@ func (c *checker) scanText(src *source) {
 		if v := string(m.Secret.Reveal()); len(m.Encodings) == 0 {
 			c.known(v)
 		}
+		if in != nil && m.Rule.Confidence == rules.ConfidenceLow && (in.name == "ENV" || in.name == "ARG" || in.name == "LABEL") {
+			continue // judged by name and value, which a pattern may take for another's
+		}
 		if in != nil && !c.comment(src, value.from) {
 			c.place(f, in, m.Rule.Title)
 		}

@@ -80,21 +80,33 @@ func (r *run) copy(c *cmdline) {
 	if c.name == "rsync" && !deep {
 		deep = hasOption(opts, "-r", "-a")
 	}
+	var excluded []text
+	for _, o := range opts {
+		if o.name == "--exclude" {
+			excluded = append(excluded, o.value)
+		}
+	}
 	for _, src := range srcs[:min(len(srcs), maxFields)] {
-		r.copyOne(c, src, dstKey, toDir, deep)
+		r.copyOne(c, src, dstKey, toDir, deep, excluded)
 		if c.name == "mv" || c.name == "rsync" && hasOption(opts, "--remove-source-files") {
 			r.remove(src, true, c.pos, c.end)
 		}
 	}
 }
 
-func (r *run) copyOne(c *cmdline, src text, dst string, toDir, deep bool) {
+func (r *run) copyOne(c *cmdline, src text, dst string, toDir, deep bool, excluded []text) {
 	key := r.key(src)
 	contents := strings.HasSuffix(src.s, "/.") || src.s == "." || c.name == "rsync" && strings.HasSuffix(src.s, "/")
 	if toDir && !contents {
 		dst = join(dst, path.Base(key))
 	}
 	entries := r.secretsIn(key)
+	entries = slices.DeleteFunc(entries, func(e entry) bool {
+		name := join(key, e.rel)
+		return slices.ContainsFunc(excluded, func(x text) bool {
+			return match(strings.Trim(x.s, "/"), path.Base(name)) || strings.Contains(name+"/", "/"+strings.Trim(x.s, "/")+"/")
+		})
+	})
 	if !deep {
 		entries = slices.DeleteFunc(entries, func(e entry) bool { return e.rel != "" || e.tree })
 	}

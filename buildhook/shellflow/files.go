@@ -446,7 +446,10 @@ func (r *run) secretsIn(key string) []entry {
 	var out []entry
 	for _, k := range r.keys() {
 		f := r.st.fs[k]
-		if rel, ok := below(k, key); ok && len(f.parts) > 0 && r.mountOf(k) == nil {
+		if rel, ok := below(k, key); ok && len(f.parts) > 0 {
+			if m := r.mountOf(k); m != nil && !(m.Kind == MountBind && f.given) {
+				continue
+			}
 			out = append(out, entry{rel, f.taint(), f.tree, f})
 		}
 	}

@@ -29,7 +29,7 @@ func (r *run) tool(c *cmdline) bool {
 	}
 	for _, u := range undoing {
 		if c.begins(u.words) {
-			r.undo(u.by, "")
+			r.logout(c, u)
 		}
 	}
 	if (c.name == "poetry" || c.name == "composer" || c.name == "bundle" || c.name == "go" || c.name == "gem" || c.name == "pdm" || c.name == "dvc") &&
@@ -213,4 +213,23 @@ func (r *run) hg(c *cmdline) bool {
 	r.urlConstant(operands[1], "hg clone")
 	r.write(join(join(r.st.cwd, dir), ".hg/hgrc"), true, c.part(operands[1].taint, "hg clone"))
 	return true
+}
+
+// logout takes back what a login of the same host has kept: of another host's
+// it takes nothing.
+func (r *run) logout(c *cmdline, u undoes) {
+	host := ""
+	if strings.HasSuffix(u.words, "logout") && len(c.args) > len(strings.Fields(u.words)) {
+		if last := c.args[len(c.args)-1]; last.known() && !strings.HasPrefix(last.s, "-") {
+			host = last.s
+		}
+	}
+	for _, key := range r.keys() {
+		r.keepParts(key, func(p part) bool {
+			if p.by != u.by && !strings.HasPrefix(p.by, u.by+" ") {
+				return true
+			}
+			return host != "" && p.end <= len(r.in.Script) && p.pos < p.end && strings.Contains(r.in.Script[p.pos:p.end], ".") && !strings.Contains(r.in.Script[p.pos:p.end], host)
+		})
+	}
 }
