@@ -86,7 +86,6 @@ type checker struct {
 	copies   map[*instruction]*copied
 	dirs     map[*instruction]string // working directories of RUNs
 	homes    map[*instruction]string // home directories
-	shells   map[string]bool         // shells that a gap was told of
 
 	ignoreTold     bool // that there is no ignore file
 	dockerfilePath string
@@ -182,7 +181,7 @@ func newChecker(o Options) (*checker, error) {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	c := &checker{o: o, base: o.Invocation, scanner: scanner, began: time.Now(), contexts: map[string]*buildContext{}, shells: map[string]bool{}}
+	c := &checker{o: o, base: o.Invocation, scanner: scanner, began: time.Now(), contexts: map[string]*buildContext{}}
 	c.rep = &report.Check{
 		Schema:   report.CheckSchemaID,
 		Tool:     report.Tool{Name: "leakscan", Version: cmp.Or(o.Version, "dev"), Rules: len(set.Rules), RulesDigest: set.Digest()},

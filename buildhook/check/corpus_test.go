@@ -39,15 +39,13 @@ type expectation struct {
 }
 
 type corpusCase struct {
-	name     string
-	files    map[string][]byte
-	modes    map[string]os.FileMode
-	want     []expectation
-	gaps     []string
-	notes    []string
-	options  []string
-	dirs     []string
-	allowGap bool
+	name    string
+	files   map[string][]byte
+	want    []expectation
+	gaps    []string
+	notes   []string
+	options []string
+	dirs    []string
 }
 
 func readCase(t testing.TB, file string) *corpusCase {

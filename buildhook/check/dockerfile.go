@@ -83,9 +83,8 @@ func (in *instruction) extent(s *source) extent {
 
 // syntaxError is what BuildKit has against a Dockerfile.
 type syntaxError struct {
-	err        error
-	first, to  int // lines; 0: not known
-	unfinished bool
+	err       error
+	first, to int // lines; 0: not known
 }
 
 func (e *syntaxError) Error() string { return e.err.Error() }
