@@ -274,7 +274,7 @@ func (e *evaluator) apply(in *instruction, st, global *state) error {
 			}
 			keys[i] = k.value
 			set[i] = variable{value: w.value, known: true, labels: w.labels}
-			set[i].labels = e.secretValue(in, k.value, w.value, !w.unknown, w.labels)
+			set[i].labels = e.secretValue(in, k.value, w.value, !w.unknown || w.value != "", w.labels)
 		}
 		for i, k := range keys {
 			st.vars[k], st.env[k] = set[i], set[i]

@@ -64,6 +64,11 @@ type Refusal struct {
 
 // Write puts the files in their places.
 func (f *Fix) Write() error {
+	for _, file := range f.Files { // all of them, before the first is written
+		if info, err := os.Lstat(file.path); err == nil && !info.Mode().IsRegular() {
+			return fmt.Errorf("%s is no regular file, and what it leads to is not changed: correct it by hand", file.Name)
+		}
+	}
 	for _, file := range f.Files {
 		mode := os.FileMode(0o644)
 		if info, err := os.Stat(file.path); err == nil {
@@ -391,7 +396,7 @@ func (d *dockerfile) oldFrontend() string {
 
 // argMend puts a secret mount in the place of an ARG.
 func (c *checker) argMend(in *instruction, name string) mend {
-	if in == nil || in.name != "ARG" {
+	if in == nil || in.name != "ARG" || in.stage == nil {
 		return nil
 	}
 	return func(x *fixer) string { return x.arg(in, name) }
@@ -427,6 +432,7 @@ func (x *fixer) arg(in *instruction, name string) string {
 		}
 	}
 	var users, candidates []*instruction
+	runs := 0
 	for _, s := range x.d.stages {
 		if s != in.stage && !descends(s, in.stage) {
 			continue
@@ -460,6 +466,7 @@ func (x *fixer) arg(in *instruction, name string) string {
 			if i := strings.Index(all, "--mount="); i >= 0 && variableIn(strings.SplitN(all[i:], " ", 2)[0], name) {
 				return fmt.Sprintf("line %d uses it in a mount", other.first)
 			}
+			runs++
 			if uses || mentions(all, name) {
 				users = append(users, other)
 			} else if packageTool.MatchString(" " + other.script().text.s + " ") {
@@ -470,8 +477,9 @@ func (x *fixer) arg(in *instruction, name string) string {
 	if old := x.d.oldFrontend(); old != "" {
 		return "the frontend " + old + " has no --mount=type=secret,env=: use docker/dockerfile:1.10 or later"
 	}
-	if len(users) == 0 {
-		users = candidates // they read the environment of their own accord
+	users = append(users, candidates...) // these read the environment of their own accord
+	if len(users) == 0 && runs > 0 {
+		return "no step is seen to use it, but one may by way of a script: if none does, drop the ARG"
 	}
 	id := secretID(name)
 	for _, u := range users {

@@ -151,7 +151,7 @@ func (x *fixer) replaceCopy(in *instruction, file, dest string, source int) stri
 	}
 	what := credentialFile(file)
 	switch {
-	case len(users) == 0 && removed == nil:
+	case len(users) == 0:
 		return "no step after it is seen to need the file: if the program reads it when it runs, mount it there; else drop the " + in.name
 	case what == "the program" && removed == nil:
 		return "the program may read it when it runs: give it to the container, and drop the " + in.name
@@ -388,7 +388,7 @@ func newFileMention(script, dest, dir, home string) (m fileMention) {
 			}
 			m.any = true
 			if call == nil {
-				m.reads = true
+				m.reads, m.opaque = true, true // in an if, a subshell, after ||: it may be removed there
 				continue
 			}
 			cmd, _ := literalWord(call.Args[0], home)

@@ -2,6 +2,7 @@ package check
 
 import (
 	"bytes"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -49,7 +50,7 @@ func (c *checker) mask(t string) string {
 		t = t[:sp[0]] + "…" + t[sp[1]:]
 		spans = spans[:len(spans)-1]
 	}
-	return c.scanner.Mask(t)
+	return hideRandom(c.scanner.Mask(t))
 }
 
 // maskedSource is a source's text without its secrets, with the same lines.
@@ -111,7 +112,38 @@ func (c *checker) maskLine(l string) string {
 		l = l[:sp[0]] + "…" + l[sp[1]:]
 		spans = spans[:len(spans)-1]
 	}
-	return l
+	return hideRandom(l)
+}
+
+var longWord = regexp.MustCompile(`[0-9A-Za-z+/_!#%&*^~?]{12,}`)
+
+// hideRandom is for what nothing has recognised: a word with capitals, small
+// letters and digits mixed may be a password, and is not shown. A frame can do
+// without it.
+func hideRandom(s string) string {
+	return longWord.ReplaceAllStringFunc(s, func(w string) string {
+		upper, lowerCase, digit, changes := false, false, false, 0
+		class := 0
+		for _, r := range w {
+			k := 0
+			switch {
+			case 'A' <= r && r <= 'Z':
+				upper, k = true, 1
+			case 'a' <= r && r <= 'z':
+				lowerCase, k = true, 2
+			case '0' <= r && r <= '9':
+				digit, k = true, 3
+			}
+			if k != class {
+				changes++
+			}
+			class = k
+		}
+		if !upper || !lowerCase || !digit || changes < 6 || strings.Count(w, "/") > 2 {
+			return w
+		}
+		return "…(" + itoa(len(w)) + " characters)"
+	})
 }
 
 // shown masks a source and its new text, so that a line that stays looks the

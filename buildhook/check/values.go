@@ -229,16 +229,13 @@ func (c *checker) visitEnv(in *instruction, st *state, e *evaluator, kvs instruc
 			}
 			continue
 		}
-		labels := c.secrets(c.secretValue(in, kv.Key, w.value, !w.unknown, w.labels))
+		labels := c.secrets(c.secretValue(in, kv.Key, w.value, !w.unknown || w.value != "", w.labels))
 		if len(labels) == 0 {
 			continue
 		}
 		if own := labels[len(labels)-1]; own.in == in && own.name == kv.Key {
-			if w.unknown && len(w.args) == 0 && w.value == "" {
+			if w.unknown && w.value == "" {
 				continue // set from a variable that nobody sets
-			}
-			if w.unknown {
-				continue
 			}
 			f.id, f.message = idEnvLiteral, fmt.Sprintf("ENV %s is in the config of the image, and in the environment of every container", kv.Key)
 			c.literal(f, kv.Key, w.value)

@@ -144,7 +144,7 @@ func (f *checkFlags) invocation() (check.Invocation, error) {
 		name, value, given := strings.Cut(s, "=")
 		switch {
 		case name == "":
-			return inv, usage(badBuildArg, s)
+			return inv, usage(badBuildArg)
 		case given:
 			inv.Args[name] = value
 		default:

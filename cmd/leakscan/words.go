@@ -134,7 +134,7 @@ rules does. Without an ID, it lists the checks.`
 	fixMended       = "%s mended.\n"
 	fixRefused      = "%s:%d: %s is left to you: %s.\n"
 	noSuchCheck     = "there is no check and no rule %s; leakscan explain lists the checks, leakscan rules the rules"
-	badBuildArg     = "--build-arg %q: want NAME=VALUE or NAME"
+	badBuildArg     = "--build-arg without a name: want NAME=VALUE or NAME"
 	badSecret       = "--secret %q: want id=ID, and if you like src=FILE or env=NAME"
 	badContext      = "--build-context %q: want NAME=PATH"
 	noSuchRule      = "there is no rule %s"
