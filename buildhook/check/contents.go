@@ -76,7 +76,7 @@ func (c *checker) scanFiles(ctx context.Context, b *buildContext, files []*build
 
 func (c *checker) scanFile(b *buildContext, f *buildcontext.File) (h *contents, n int64) {
 	h = &contents{file: f}
-	r, err := b.OpenFile(f.Path)
+	r, err := b.OpenWalked(f)
 	if err != nil {
 		h.err = err
 		return h, 0
@@ -84,7 +84,7 @@ func (c *checker) scanFile(b *buildContext, f *buildcontext.File) (h *contents, 
 	defer r.Close()
 	count := &counter{r: r}
 	// The start is for the parsers of single formats; all of it for the rules.
-	head := make([]byte, 64<<10)
+	head := make([]byte, min(f.Size+1, 64<<10))
 	m, err := io.ReadFull(count, head)
 	head = head[:m]
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
