@@ -162,6 +162,9 @@ func (c *checker) visitRun(in *instruction, st *state, e *evaluator) error {
 	for _, fl := range res.Flows {
 		c.flow(in, st, sc, fl, written)
 	}
+	for _, k := range res.Constants {
+		c.constant(in, sc, k)
+	}
 	for _, r := range res.Removed {
 		c.removed(in, sc, st, r)
 	}
@@ -560,26 +563,7 @@ func (c *checker) inline(f *finding, fl shellflow.Flow, sc script) {
 	f.id, f.confidence = idInline, report.ConfidenceMedium
 	f.rests = []report.Rest{report.RestHistory, report.RestProvenance, report.RestLog}
 	f.message = fmt.Sprintf("%s is given a password or token that is written out", fl.By)
-	around := ""
-	if sc.exec == nil {
-		around = sc.text.s[fl.Pos:fl.End]
-		f.value = f.at
-		c.inlineValue(f, around)
-	}
-	if name, ok := strings.CutSuffix(fl.By, "="); ok && sc.exec == nil && strings.Contains(around, "\n") {
-		// In a here-document for another shell: the line that it is in.
-		if i := strings.Index(around, name+"="); i >= 0 {
-			line, _, _ := strings.Cut(around[i:], "\n")
-			f.at = sc.text.extent(fl.Pos+i, fl.Pos+i+len(line))
-			f.value = f.at
-			c.inlineValue(f, line)
-		}
-	}
-	for _, h := range f.in.body {
-		if len(h.text.s) > 0 && f.at.from >= h.text.offset(0) && f.at.from <= h.text.offset(len(h.text.s)-1) {
-			f.id = idHeredoc
-		}
-	}
+	around := c.inlineValue(f, fl, sc)
 	tool, _, _ := strings.Cut(fl.By, " ")
 	if indexTools[tool] && strings.Contains(around, "://") {
 		f.id, f.message = idIndexURL, fmt.Sprintf("%s is given an index with a password in its URL", tool)
@@ -587,29 +571,93 @@ func (c *checker) inline(f *finding, fl shellflow.Flow, sc script) {
 	if strings.HasPrefix(fl.By, "git") && strings.Contains(around, "://") {
 		f.message = fmt.Sprintf("%s is given a URL with a password or token in it", fl.By)
 	}
+	c.inHeredoc(f)
 	c.add(c.inStage(f, true))
 }
 
-// inlineValue keeps the value in a word of a script for the masker.
-func (c *checker) inlineValue(f *finding, s string) {
-	v := s
-	if spans := urlPasswords(s); len(spans) > 0 {
-		v = s[spans[0][0]:spans[0][1]]
-		f.value = extent{f.at.from + spans[0][0], f.at.from + spans[0][1]}
-		if f.value.to > f.at.to {
-			f.value = f.at
-		}
-	} else {
-		if i := strings.LastIndexAny(v, "= "); i >= 0 && i < len(v)-1 {
-			v = v[i+1:]
-		}
-		if i := strings.IndexByte(v, ':'); i > 0 && i < len(v)-1 {
-			v = v[i+1:]
+// inHeredoc gives a finding in a here-document to the check of those.
+func (c *checker) inHeredoc(f *finding) {
+	for _, h := range f.in.body {
+		if len(h.text.s) > 0 && f.at.from >= h.text.offset(0) && f.at.from <= h.text.offset(len(h.text.s)-1) {
+			f.id = idHeredoc
 		}
 	}
-	v = strings.Trim(v, `"'\ `)
-	c.known(v)
-	f.secret = c.secret(v)
+}
+
+// inlineValue finds the constant of a flow in its script, and keeps it from
+// being shown. It returns the word that the constant is in.
+func (c *checker) inlineValue(f *finding, fl shellflow.Flow, sc script) (around string) {
+	c.known(fl.Value)
+	f.secret = c.secret(fl.Value)
+	if sc.exec != nil {
+		if i := strings.Index(f.in.head.s, fl.Value); i >= 0 && fl.Value != "" {
+			f.at = f.in.head.extent(i, i+len(fl.Value))
+			f.value = f.at
+		}
+		return strings.Join(sc.exec, " ")
+	}
+	around = sc.text.s[fl.Pos:fl.End]
+	f.value = f.at // nothing of the word is shown if the value isn't found in it
+	i := valueIn(around, fl)
+	if i < 0 {
+		return around
+	}
+	f.value = sc.text.extent(fl.Pos+i, fl.Pos+i+len(fl.Value))
+	if strings.Contains(around, "\n") {
+		// In a here-document or a script of several lines: the line that it is in.
+		from := strings.LastIndexByte(around[:i], '\n') + 1
+		to := len(around)
+		if n := strings.IndexByte(around[i:], '\n'); n >= 0 {
+			to = i + n
+		}
+		around = around[from:to]
+		f.at = sc.text.extent(fl.Pos+from, fl.Pos+to)
+	}
+	return around
+}
+
+// valueIn finds the constant in the word that it comes from: after the name of
+// its variable, if it has one.
+func valueIn(around string, fl shellflow.Flow) int {
+	if fl.Value == "" {
+		return -1
+	}
+	if name, ok := strings.CutSuffix(fl.By, "="); ok {
+		if i := strings.Index(around, name+"="); i >= 0 {
+			if j := strings.Index(around[i:], fl.Value); j >= 0 {
+				return i + j
+			}
+		}
+	}
+	return strings.LastIndex(around, fl.Value)
+}
+
+// constant looks into a file that a script writes word by word.
+func (c *checker) constant(in *instruction, sc script, k shellflow.Constant) {
+	for _, h := range credentials(k.Path, []byte(k.Text), nil) {
+		v := string(h.secret.Reveal())
+		f := &finding{id: idInline, in: in, key: h.key, target: k.Path, secret: h.secret, confidence: h.confidence,
+			message: fmt.Sprintf("a password or token is written out, and goes into %s", k.Path),
+			rests:   []report.Rest{report.RestLayer, report.RestHistory, report.RestProvenance}}
+		c.known(v)
+		if sc.exec == nil {
+			i := strings.Index(sc.text.s[k.Pos:], v)
+			if i < 0 {
+				f.at = sc.text.extent(k.Pos, k.End)
+				f.value = f.at
+			} else {
+				f.value = sc.text.extent(k.Pos+i, k.Pos+i+len(v))
+				f.at = f.value
+			}
+		}
+		if slices.ContainsFunc(c.found, func(g *finding) bool {
+			return g.src == c.d.src && g.value.from < f.value.to && f.value.from < g.value.to
+		}) {
+			continue // the rules know its form
+		}
+		c.inHeredoc(f)
+		c.add(c.inStage(f, true))
+	}
 }
 
 // removed tells that a file with a secret is removed by a later RUN.

@@ -325,14 +325,14 @@ func (c *checker) visitConfig(in *instruction, st *state, e *evaluator) {
 // runtimeCommand looks for passwords in a command that is run later.
 func (c *checker) runtimeCommand(in *instruction, st *state, id string, cmd []string, shell bool) {
 	input := shellflow.Input{Dir: st.dir, User: st.user, SecretName: secretName, Placeholder: c.placeholder}
-	var t *text
+	sc := script{exec: cmd}
+	t := in.head
 	if shell {
 		input.Script = strings.Join(cmd, " ")
 		t = in.head.tail(input.Script)
+		sc = script{text: t}
 	} else {
 		input.Exec = cmd
-	}
-	if !shell {
 		c.options(in, id, cmd)
 	}
 	for _, fl := range shellflow.Analyze(input).Flows {
@@ -341,11 +341,10 @@ func (c *checker) runtimeCommand(in *instruction, st *state, id string, cmd []st
 		}
 		f := &finding{id: id, in: in, key: "", message: fmt.Sprintf("%s has the password or token of %s written out", in.name, fl.By),
 			confidence: report.ConfidenceMedium, rests: []report.Rest{report.RestConfig, report.RestHistory, report.RestProvenance}}
-		if t != nil && fl.End > fl.Pos {
+		if fl.End > fl.Pos {
 			f.at = t.extent(fl.Pos, fl.End)
-			f.value = f.at
-			c.inlineValue(f, t.s[fl.Pos:fl.End])
 		}
+		c.inlineValue(f, fl, sc)
 		c.add(c.inStage(f, true))
 	}
 }

@@ -241,6 +241,9 @@ func joined(args []text) text {
 		}
 		t = t.plus(a)
 	}
+	if len(args) > 0 {
+		t.pos, t.end = args[0].pos, args[len(args)-1].end
+	}
 	return t
 }
 

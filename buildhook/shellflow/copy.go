@@ -215,6 +215,7 @@ func (r *run) archive(c *cmdline) {
 	create, toStdout := false, false
 	switch c.name {
 	case "zip":
+		r.inlineOptions(c)
 		_, operands := options(args, "Pxi")
 		if len(operands) == 0 {
 			return
@@ -226,6 +227,7 @@ func (r *run) archive(c *cmdline) {
 			out.s += ".zip"
 		}
 	case "7z", "7za":
+		r.inlineOptions(c)
 		_, operands := options(args[1:], "")
 		if !args[0].is("a", "u") || len(operands) == 0 {
 			return

@@ -242,6 +242,7 @@ func (r *run) tee(c *cmdline) {
 		}
 		for _, key := range r.expandGlob(f) {
 			r.writeTo(key, app, c.part(in.taint, c.name))
+			r.constant(key, in, c.pos, c.end)
 		}
 	}
 	if c.name == "tee" {

@@ -4,12 +4,20 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // flow notes what happens at once. What a file holds counts at the end.
 func (r *run) flow(f Flow) {
 	if len(r.flows) < maxSteps/8 {
 		r.flows = append(r.flows, f)
+	}
+}
+
+// constant notes a text of the script's own that goes into a file.
+func (r *run) constant(key string, t text, pos, end int) {
+	if !t.foreign && t.taint.none() && t.known() && strings.TrimSpace(t.s) != "" && len(r.texts) < maxSteps/64 {
+		r.texts = append(r.texts, Constant{Path: plain(key), Text: t.s, Pos: pos, End: end})
 	}
 }
 
@@ -40,7 +48,7 @@ func (r *run) result() Result {
 			res.Removed = append(res.Removed, rm)
 		}
 	}
-	res.Flows = dedupe(r.flows)
+	res.Flows, res.Constants = dedupe(r.flows), r.texts
 	return res
 }
 
@@ -67,19 +75,20 @@ func (r *run) fileFlows(key string, where place, p part) {
 func dedupe(flows []Flow) []Flow {
 	compare := func(a, b Flow) int {
 		return cmp.Or(cmp.Compare(a.Pos, b.Pos), cmp.Compare(a.End, b.End), cmp.Compare(a.Kind, b.Kind),
-			cmp.Compare(a.Path, b.Path), cmp.Compare(a.By, b.By), slices.Compare(a.Labels, b.Labels))
+			cmp.Compare(a.Path, b.Path), cmp.Compare(a.By, b.By), cmp.Compare(a.Value, b.Value), slices.Compare(a.Labels, b.Labels))
 	}
 	slices.SortFunc(flows, compare)
 	type said struct {
 		kind     Kind
 		path, by string
+		value    string
 		labels   string
 		pos      int
 	}
 	seen := map[said]bool{}
 	var out []Flow
 	for _, f := range flows {
-		s := said{kind: f.Kind, path: f.Path, by: f.By}
+		s := said{kind: f.Kind, path: f.Path, by: f.By, value: f.Value}
 		for _, l := range f.Labels {
 			s.labels += strconv.Itoa(int(l)) + ","
 		}

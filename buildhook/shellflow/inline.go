@@ -1,6 +1,7 @@
 package shellflow
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -24,7 +25,7 @@ func (r *run) inline(t text, by string) bool {
 	if !r.real(t) {
 		return false
 	}
-	r.flow(Flow{Kind: Inline, By: by, Pos: t.pos, End: t.end})
+	r.flow(Flow{Kind: Inline, By: by, Pos: t.pos, End: t.end, Value: t.s})
 	return true
 }
 
@@ -46,8 +47,18 @@ func (r *run) urlConstants(ts []text, by string) {
 	}
 }
 
-// tokenHosts are the hosts where a long user name alone is a token.
-var tokenHosts = []string{"github.com", "gitlab.com", "bitbucket.org", "dev.azure.com", "pkgs.dev.azure.com", "npm.pkg.github.com"}
+// tokenLength is from which length on a user name alone is a token of a host.
+// The URLs that Bitbucket and Azure DevOps offer to clone have the name of the
+// user or organisation in them.
+func tokenLength(host string) int {
+	switch host {
+	case "github.com", "gitlab.com", "npm.pkg.github.com":
+		return 10
+	case "bitbucket.org", "dev.azure.com", "pkgs.dev.azure.com":
+		return 20
+	}
+	return maxText
+}
 
 // urlConstant looks for a password in the user part of a URL.
 func (r *run) urlConstant(t text, by string) bool {
@@ -67,11 +78,11 @@ func (r *run) urlConstant(t text, by string) bool {
 		case strings.ContainsAny(userinfo, "\x01${}<>") || strings.Contains(userinfo, "%s"):
 		case has:
 			if !r.placeholder(password) {
-				r.flow(Flow{Kind: Inline, By: by, Pos: t.pos, End: t.end})
+				r.flow(Flow{Kind: Inline, By: by, Pos: t.pos, End: t.end, Value: password})
 				return true
 			}
-		case len(user) >= 20 && strings.ContainsAny(user, "0123456789") && slices.Contains(tokenHosts, host) && !r.placeholder(user):
-			r.flow(Flow{Kind: Inline, By: by, Pos: t.pos, End: t.end})
+		case len(user) >= tokenLength(host) && strings.ContainsAny(user, "0123456789") && !r.placeholder(user):
+			r.flow(Flow{Kind: Inline, By: by, Pos: t.pos, End: t.end, Value: user})
 			return true
 		}
 	}
@@ -122,6 +133,7 @@ type passwordOption struct {
 	options []string // "-p": also glued on, "-psecret", if glued is set
 	glued   bool     // and then only so
 	user    bool     // the value is user:password
+	scheme  string   // the value is a password only after this: openssl's pass:
 }
 
 var passwordOptions = []passwordOption{
@@ -148,6 +160,9 @@ var passwordOptions = []passwordOption{
 	{command: "ldapsearch", options: []string{"-w"}},
 	{command: "smbclient", options: []string{"--password"}},
 	{command: "7z", options: []string{"-p"}, glued: true},
+	{command: "7za", options: []string{"-p"}, glued: true},
+	{command: "openssl", options: []string{"-k", "-K"}},
+	{command: "openssl", options: []string{"-pass", "-passin", "-passout", "-password"}, scheme: "pass:"},
 	{command: "zip", options: []string{"-P", "--password"}},
 	{command: "unzip", options: []string{"-P"}},
 	{command: "keytool", options: []string{"-storepass", "-keypass", "-deststorepass", "-srcstorepass", "-new"}},
@@ -168,6 +183,7 @@ var passwordOptions = []passwordOption{
 // headers that carry one, and for URLs with one.
 func (r *run) inlineOptions(c *cmdline) {
 	args := c.rest()
+	r.statements(c)
 	for i := range passwordOptions {
 		if p := &passwordOptions[i]; p.of(c) {
 			r.passwordsIn(p, args, c.name)
@@ -227,13 +243,20 @@ func (r *run) passwordsIn(p *passwordOption, args []text, name string) {
 					continue
 				}
 				v = args[i+1]
-			case len(o) == 2 && len(a.s) > 2 && strings.HasPrefix(a.s, o):
+			case len(o) == 2 && name != "openssl" && len(a.s) > 2 && strings.HasPrefix(a.s, o): // openssl has words with one dash
 				v = a.with(a.s[2:])
 			case len(o) == 2 && name == "curl" && len(a.s) > 2 && a.s[0] == '-' && a.s[1] != '-' && strings.HasSuffix(a.s, o[1:]) && i+1 < len(args) &&
 				strings.Trim(a.s[1:len(a.s)-1], "sSfLkgivO") == "":
 				v = args[i+1] // -fsSLu user:pass
 			default:
 				continue
+			}
+			if p.scheme != "" {
+				s, ok := strings.CutPrefix(v.s, p.scheme)
+				if !ok {
+					continue
+				}
+				v = v.with(s)
 			}
 			if p.user {
 				_, password, ok := v.cut(':')
@@ -265,5 +288,60 @@ func (r *run) header(t text, by string) {
 		r.inline(value, by)
 	case n == "private-token" || n == "job-token" || n == "x-api-key" || n == "x-vault-token" || n == "x-jfrog-art-api" || r.secretName(strings.ReplaceAll(n, "-", "_")):
 		r.inline(value, by)
+	}
+}
+
+// sqlPassword is where SQL has a password: PostgreSQL's and MySQL's, and that
+// of SQL Server.
+var sqlPassword = regexp.MustCompile(`(?i)\b(?:identified\s+(?:with\s+\S+\s+)?(?:by|as)|(?:encrypted\s+)?password)(?:\s*=\s*|\s*\(\s*|\s+)N?'([^']+)'`)
+
+// sqlClients read statements from their arguments and from their input.
+var sqlClients = []string{"psql", "mysql", "mariadb", "mysqld", "mariadbd", "sqlcmd", "sqlplus", "cockroach", "clickhouse-client", "sqlite3", "postgres"}
+
+// statements looks for passwords in what a client of a database is told.
+func (r *run) statements(c *cmdline) {
+	if !slices.Contains(sqlClients, c.name) {
+		return
+	}
+	for _, t := range append([]text{r.stdin()}, c.rest()...) {
+		if t.foreign || !t.taint.none() {
+			continue
+		}
+		for _, m := range sqlPassword.FindAllStringSubmatch(t.s, maxItems) {
+			pw := t.with(m[1])
+			if t.end == 0 {
+				pw.pos, pw.end = c.pos, c.end
+			}
+			r.inline(pw, c.name)
+		}
+	}
+}
+
+// typed is the constant that a tool is given on its input: one word, as a
+// password is.
+func (r *run) typed(c *cmdline, by string) {
+	in := r.stdin()
+	in.s = strings.TrimRight(in.s, "\r\n")
+	if len(in.s) < 6 || strings.ContainsAny(in.s, " \t\n") {
+		return
+	}
+	if in.end == 0 {
+		in.pos, in.end = c.pos, c.end
+	}
+	r.inline(in, by)
+}
+
+// debconfPassword is the answer to a question for a password, in the form of
+// debconf-set-selections(1): package, question, type, value.
+var debconfPassword = regexp.MustCompile(`(?m)^\s*\S+\s+\S+\s+password\s+(\S+)`)
+
+func (r *run) debconf(c *cmdline) {
+	in := r.stdin()
+	for _, m := range debconfPassword.FindAllStringSubmatch(in.s, maxItems) {
+		t := in.with(m[1])
+		if in.end == 0 {
+			t.pos, t.end = c.pos, c.end
+		}
+		r.inline(t, "debconf-set-selections")
 	}
 }

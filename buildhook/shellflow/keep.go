@@ -105,6 +105,11 @@ func (r *run) keep(c *cmdline, t *tool) bool {
 	switch {
 	case t.stdin == "always", t.stdin != "" && has([]string{t.stdin}):
 		what = what.plus(r.stdin().taint)
+		if t.words == "debconf-set-selections" {
+			r.debconf(c)
+		} else {
+			r.typed(c, t.words)
+		}
 	}
 	for _, name := range t.from {
 		if f, ok := lookupOption(opts, name); ok {
@@ -132,6 +137,13 @@ func (r *run) constants(c *cmdline, t *tool, opts []option, operands []text) {
 		r.urlConstant(a, t.words)
 	}
 	switch {
+	case strings.HasPrefix(t.words, "bundle") && len(operands) > 1 && strings.Contains(operands[0].s, "."):
+		// The key is the host: user:password, or a token.
+		v := operands[len(operands)-1]
+		if _, pw, ok := v.cut(':'); ok && !strings.Contains(v.s, "://") {
+			v = pw
+		}
+		r.inline(v, t.words)
 	case t.keyed:
 		for i, o := range operands {
 			if key, value, ok := o.cut('='); ok && r.secretKey(key.s) {

@@ -158,6 +158,7 @@ func (r *run) openssl(c *cmdline) {
 	has := func(name string) bool { return slices.ContainsFunc(args, func(t text) bool { return t.s == name }) }
 	out, _ := lookupOption(opts, "-out")
 	by := "openssl " + sub
+	r.inlineOptions(c)
 	switch sub {
 	case "genrsa", "genpkey", "rand", "gendsa":
 		if !has("-genparam") {

@@ -52,6 +52,7 @@ func (r *run) emitAs(fd int, t text, by, fileBy string, pos, end int) {
 			p.by = fileBy
 		}
 		r.write(s.key, true, p)
+		r.constant(s.key, t, s.pos, s.end)
 	case toLog:
 		if len(t.taint.labels) > 0 {
 			r.flow(Flow{Kind: Logged, Labels: t.taint.labels, By: by, Pos: pos, End: end})

@@ -96,6 +96,15 @@ type Flow struct {
 	// Pos and End are byte offsets in Input.Script of the statement or the
 	// word. Both are 0 for the exec form.
 	Pos, End int
+	Value    string // of an Inline: the constant, to be found in the word and never shown
+}
+
+// Constant is a text of the script that it puts into a file as it stands. What
+// such a file holds is for those to say who know its form.
+type Constant struct {
+	Path     string // as Flow.Path
+	Text     string
+	Pos, End int // of the command, without its here-document
 }
 
 // Removal is a file of Input.Files that the script removes or overwrites.
@@ -106,10 +115,11 @@ type Removal struct {
 
 // Result is what is known of a script.
 type Result struct {
-	Flows   []Flow    // rising Pos
-	Files   []File    // of the layer with labelled content when the script ends, Input.Files among them
-	Removed []Removal // those of Input.Files that are gone
-	Opaque  error     // why the script was not understood; the rest is what was found until then
+	Flows     []Flow     // rising Pos
+	Constants []Constant // in the order in which they are written
+	Files     []File     // of the layer with labelled content when the script ends, Input.Files among them
+	Removed   []Removal  // those of Input.Files that are gone
+	Opaque    error      // why the script was not understood; the rest is what was found until then
 }
 
 // Analyze follows the secrets of in through its script. It is a pure function:

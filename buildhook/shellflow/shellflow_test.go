@@ -115,6 +115,30 @@ func TestRemovedAndFiles(t *testing.T) {
 	}
 }
 
+func TestConstants(t *testing.T) {
+	for _, tt := range []struct{ script, want string }{
+		{"true", ""},
+		{"echo hi", ""},
+		{"echo a b > /etc/x", `/etc/x "a b\n"`},
+		{"echo a >> x; echo b >> x", `/app/x "a\n" /app/x "b\n"`},
+		{"cat > ~/.netrc <<EOF\nmachine h\npassword p\nEOF\n", `/root/.netrc "machine h\npassword p\n"`},
+		{"cat <<'EOF' > x\na $b\nEOF\n", `/app/x "a $b\n"`},
+		{"printf '%s=%s' a b | tee -a x /y", `/app/x "a=b" /y "a=b"`},
+		{"echo $TOKEN > x", ""},
+		{"echo $PUBLIC > x", ""},
+		{"echo $(date) > x", ""},
+		{"echo a > /dev/null", ""},
+	} {
+		var got []string
+		for _, c := range Analyze(world(tt.script)).Constants {
+			got = append(got, fmt.Sprintf("%s %q", c.Path, c.Text))
+		}
+		if s := strings.Join(got, " "); s != tt.want {
+			t.Errorf("%q: %s, want %s", tt.script, s, tt.want)
+		}
+	}
+}
+
 func TestTrees(t *testing.T) {
 	in := world(`cp -r . /srv/app && mv /srv/app /opt/app`)
 	in.Files = []File{{Path: "/app", Labels: []Label{5}, Dir: true}}

@@ -78,6 +78,7 @@ type run struct {
 	after    []after // process substitutions that read
 	pipes    int     // how many process substitutions there were
 	traced   taint   // what set -x has logged
+	texts    []Constant
 	steps    int
 	calls    int
 	stop     error

@@ -65,6 +65,9 @@ func (t text) with(s string) text {
 }
 
 func (t text) plus(u text) text {
+	if t.end == 0 && t.s == "" {
+		t.pos, t.end = u.pos, u.end
+	}
 	if len(t.s)+len(u.s) > maxText {
 		t.s = hole("…")
 	} else {
