@@ -1,9 +1,6 @@
 package report
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -16,12 +13,7 @@ import (
 // WriteCheckText writes a check for people; call [Check.Sort] first. One that
 // is clean and complete, and has no note, is one line.
 func WriteCheckText(w io.Writer, c *Check, o TextOptions) error {
-	width := o.Width
-	if width == 0 {
-		width = defaultWidth
-	}
-	p := &printer{w: bufio.NewWriter(w), r: &Report{Gaps: c.Gaps, Notes: c.Notes}, o: o, width: max(width, minWidth)}
-	p.prose = min(p.width, proseWidth)
+	p := newPrinter(w, &Report{Gaps: c.Gaps, Notes: c.Notes}, o)
 	for i := range c.Problems {
 		p.problem(&c.Problems[i])
 		p.line("")
@@ -40,7 +32,7 @@ func WriteCheckText(w io.Writer, c *Check, o TextOptions) error {
 	case !c.complete():
 		style = alarm
 	case len(c.Problems) > 0:
-		style = severityStyle(c.worst())
+		style = severityStyle(worstSeverity(c.ratings()))
 	}
 	p.line(p.paint(style, head) + rest)
 	if len(c.Problems) > 0 {
@@ -76,8 +68,8 @@ func (p *printer) problem(b *Problem) {
 	}
 	p.line("")
 	if b.Frame != "" {
-		for l := range strings.Lines(strings.TrimRight(b.Frame, "\n")) {
-			p.line(Truncate(Escape(strings.TrimRight(strings.ReplaceAll(l, "\t", "    "), "\n")), p.width))
+		for _, l := range frameLines(b.Frame, p.width) {
+			p.line(l)
 		}
 	} else {
 		p.line(Escape(b.Span.File))
@@ -103,6 +95,14 @@ func (p *printer) problem(b *Problem) {
 		p.labelled("also", wrap(where+"  "+Escape(a.Text), p.prose-labelWidth)...)
 	}
 	p.labelled("fix", wrap(Escape(b.Fix), p.prose-labelWidth)...)
+}
+
+// frameLines are the lines of a frame, none wider than width columns.
+func frameLines(frame string, width int) (out []string) {
+	for l := range strings.Lines(strings.TrimRight(frame, "\n")) {
+		out = append(out, Truncate(Escape(strings.TrimRight(strings.ReplaceAll(l, "\t", "    "), "\n")), width))
+	}
+	return out
 }
 
 func rests(rs []Rest) string {
@@ -143,13 +143,13 @@ func (c *Check) fixable() (n int) {
 	return n
 }
 
-func (c *Check) worst() (s Severity) {
+// ratings are the severities of the problems.
+func (c *Check) ratings() []Severity {
+	out := make([]Severity, len(c.Problems))
 	for i := range c.Problems {
-		if c.Problems[i].Severity.Rank() > s.Rank() {
-			s = c.Problems[i].Severity
-		}
+		out[i] = c.Problems[i].Severity
 	}
-	return s
+	return out
 }
 
 // Summary is one line: the verdict, what was found, in how much, and what was
@@ -176,7 +176,7 @@ func (c *Check) summary() (head, rest string) {
 	}
 	found := "no problems found"
 	if n := len(c.Problems); n > 0 {
-		found = counted(n, "problem") + " (" + c.severities() + ")"
+		found = counted(n, "problem") + " (" + countSeverities(c.ratings()) + ")"
 	}
 	if !c.complete() {
 		return "INCOMPLETE: " + counted(len(c.Gaps), "gap"), "; " + found + " in what was read: " + what
@@ -185,20 +185,6 @@ func (c *Check) summary() (head, rest string) {
 		return found, " in " + what + "; not read: nothing"
 	}
 	return "clean: " + found, " in " + what + "; not read: nothing"
-}
-
-func (c *Check) severities() string {
-	count := map[Severity]int{}
-	for i := range c.Problems {
-		count[c.Problems[i].Severity]++
-	}
-	var parts []string
-	for _, s := range []Severity{SeverityCritical, SeverityHigh, SeverityMedium, SeverityLow} {
-		if n := count[s]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, s))
-		}
-	}
-	return strings.Join(parts, ", ")
 }
 
 // WriteCheckJSON writes a check as indented JSON, in the form that
@@ -213,13 +199,5 @@ func WriteCheckJSON(w io.Writer, c *Check) error {
 		out.Problems[i].Rests = notNil(out.Problems[i].Rests)
 	}
 	out.Gaps, out.Notes = notNil(out.Gaps), notNil(out.Notes)
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(out); err != nil {
-		return fmt.Errorf("encoding the check: %w", err)
-	}
-	_, err := w.Write(inertJSON(buf.Bytes()))
-	return err
+	return writeJSON(w, out, "the check")
 }

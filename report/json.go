@@ -78,12 +78,17 @@ func WriteJSON(w io.Writer, r *Report, o JSONOptions) error {
 			}
 		}
 	}
+	return writeJSON(w, out, "the report")
+}
+
+// writeJSON encodes a value, indented, so that nothing in it acts on a terminal.
+func writeJSON(w io.Writer, v any, what string) error {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(out); err != nil {
-		return fmt.Errorf("encoding the report: %w", err)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("encoding %s: %w", what, err)
 	}
 	_, err := w.Write(inertJSON(buf.Bytes()))
 	return err

@@ -157,6 +157,7 @@ type Gap struct {
 	Tried  []Attempt `json:"tried,omitempty"` // for an image that could not be opened: what each source said
 	Bytes  int64     `json:"bytes,omitempty"` // how many bytes were not read, where known
 	Hint   string    `json:"hint,omitempty"`  // what to do about it
+	Frame  string    `json:"frame,omitempty"` // the lines that it is about, in BuildKit's form, without secrets
 }
 
 // GapKind classes gaps.

@@ -102,6 +102,7 @@ func compareGaps(a, b Gap) int {
 		cmp.Compare(a.Reason, b.Reason),
 		cmp.Compare(a.Bytes, b.Bytes),
 		cmp.Compare(a.Hint, b.Hint),
+		cmp.Compare(a.Frame, b.Frame),
 		slices.CompareFunc(a.Tried, b.Tried, func(a, b Attempt) int {
 			return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Reason, b.Reason))
 		}),

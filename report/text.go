@@ -49,20 +49,19 @@ const (
 // WriteText writes a report for people; call [Report.Sort] first. A report that
 // is clean and complete, and has no note, is one line.
 func WriteText(w io.Writer, r *Report, o TextOptions) error {
+	p := newPrinter(w, r, o)
+	p.labels = imageLabels(r.Images)
+	p.report()
+	return p.w.Flush()
+}
+
+func newPrinter(w io.Writer, r *Report, o TextOptions) *printer {
 	width := o.Width
 	if width == 0 {
 		width = defaultWidth
 	}
-	p := &printer{
-		w:      bufio.NewWriter(w),
-		r:      r,
-		o:      o,
-		width:  max(width, minWidth),
-		labels: imageLabels(r.Images),
-	}
-	p.prose = min(p.width, proseWidth)
-	p.report()
-	return p.w.Flush()
+	width = max(width, minWidth)
+	return &printer{w: bufio.NewWriter(w), r: r, o: o, width: width, prose: min(width, proseWidth)}
 }
 
 // printer lays out one report. Write errors stay in w until Flush.
@@ -414,6 +413,9 @@ func (p *printer) gap(g *Gap) {
 		lines = append(lines, TruncateMiddle(Escape(g.Path), room))
 	}
 	blob, after := Escape(g.Blob), strings.Join(about, ", ")
+	if g.Frame != "" {
+		blob = "" // its first line
+	}
 	switch {
 	case blob == "" && after == "":
 	case Columns(blob)+1+Columns(after) <= room:
@@ -435,6 +437,9 @@ func (p *printer) gap(g *Gap) {
 			}
 			lines = append(lines, Pad(kind, widest+2)+l)
 		}
+	}
+	if g.Frame != "" {
+		lines = append(lines, frameLines(g.Frame, room)...)
 	}
 	if g.Hint != "" {
 		// A hint may hold a command to type, so nothing in it is doubled.
@@ -523,7 +528,7 @@ func (p *printer) verdict() {
 	case !p.r.complete():
 		style = alarm
 	case len(p.r.Findings) > 0:
-		style = severityStyle(p.r.worst())
+		style = severityStyle(worstSeverity(p.r.ratings()))
 	case len(p.r.Images) == 0:
 		style = bold
 	}
@@ -550,7 +555,7 @@ func (r *Report) summary() (head, rest string) {
 	}
 	found := "no secrets found"
 	if n := len(r.Findings); n > 0 {
-		found = counted(n, "finding") + " (" + r.severities() + ")"
+		found = counted(n, "finding") + " (" + countSeverities(r.ratings()) + ")"
 	}
 	packed := ""
 	if n := r.Stats.Packed; n > 0 {
@@ -584,14 +589,23 @@ func (r *Report) summary() (head, rest string) {
 // complete is what [Report.Verdict] goes by: a gap counts whatever the field says.
 func (r *Report) complete() bool { return r.Complete && len(r.Gaps) == 0 }
 
-// severities counts the findings of each severity, worst first.
-func (r *Report) severities() string {
+// ratings are the severities of the findings.
+func (r *Report) ratings() []Severity {
+	out := make([]Severity, len(r.Findings))
+	for i := range r.Findings {
+		out[i] = r.Findings[i].Severity
+	}
+	return out
+}
+
+// countSeverities says how many there are of each, the worst first.
+func countSeverities(all []Severity) string {
 	var parts []string
 	rated := 0
 	for _, s := range []Severity{SeverityCritical, SeverityHigh, SeverityMedium, SeverityLow} {
 		n := 0
-		for i := range r.Findings {
-			if r.Findings[i].Severity == s {
+		for _, x := range all {
+			if x == s {
 				n++
 			}
 		}
@@ -600,16 +614,15 @@ func (r *Report) severities() string {
 		}
 		rated += n
 	}
-	if n := len(r.Findings) - rated; n > 0 {
+	if n := len(all) - rated; n > 0 {
 		parts = append(parts, thousands(int64(n))+" unrated")
 	}
 	return strings.Join(parts, ", ")
 }
 
-func (r *Report) worst() Severity {
-	var worst Severity
-	for i := range r.Findings {
-		if s := r.Findings[i].Severity; s.Rank() > worst.Rank() {
+func worstSeverity(all []Severity) (worst Severity) {
+	for _, s := range all {
+		if s.Rank() > worst.Rank() {
 			worst = s
 		}
 	}

@@ -3,6 +3,7 @@ package check
 import (
 	"bytes"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
@@ -60,7 +61,7 @@ func findings(n int) string {
 	if n == 1 {
 		return "one finding"
 	}
-	return itoa(n) + " findings"
+	return strconv.Itoa(n) + " findings"
 }
 
 func (a *allowance) covers(f *finding) bool {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -98,7 +99,7 @@ func (b *bakeReader) read(body hcl.Body) {
 	}
 	// Attributes beside the blocks are variables, too.
 	if attrs, _ := rest.JustAttributes(); attrs != nil {
-		for _, name := range sortedKeys(attrs) {
+		for _, name := range slices.Sorted(maps.Keys(attrs)) {
 			b.vars[name] = &bakeVariable{expr: attrs[name].Expr, constant: true}
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/txtar"
@@ -302,7 +304,7 @@ func (p *Page) Terminal() string {
 		title string
 		files map[string]string
 	}{{"Bad", p.Bad}, {"Good", p.Good}} {
-		for _, name := range sortedKeys(side.files) {
+		for _, name := range slices.Sorted(maps.Keys(side.files)) {
 			fmt.Fprintf(&b, "\n%s: %s\n", side.title, name)
 			for line := range strings.Lines(madeUp.Replace(side.files[name])) {
 				b.WriteString("    " + line)
@@ -327,7 +329,7 @@ func (p *Page) Markdown() string {
 		files map[string]string
 	}{{"Bad", p.Bad}, {"Good", p.Good}} {
 		fmt.Fprintf(&b, "\n## %s\n", side.title)
-		for _, name := range sortedKeys(side.files) {
+		for _, name := range slices.Sorted(maps.Keys(side.files)) {
 			fmt.Fprintf(&b, "\n`%s`\n\n```\n%s```\n", name, madeUp.Replace(side.files[name]))
 		}
 	}

@@ -80,6 +80,7 @@ type checker struct {
 	labels []*label
 	values []string // secrets that are known, to be masked
 	notes  []string
+	frames []gapFrame
 
 	main     *buildContext            // nil: none was read
 	contexts map[string]*buildContext // named ones that were read
@@ -89,7 +90,14 @@ type checker struct {
 
 	ignoreTold     bool // that there is no ignore file
 	dockerfilePath string
-	mended         func() error // called when a build was checked; nil: nothing to mend
+	mended         func(*fixer) error // called when a build was checked; nil: nothing to mend
+}
+
+// gapFrame is where a gap of the report is.
+type gapFrame struct {
+	gap int // its index
+	src *source
+	at  extent
 }
 
 // label is a secret that is followed.
@@ -244,9 +252,9 @@ func (c *checker) build(ctx context.Context, inv Invocation) error {
 	}
 	c.finish()
 	c.verify(ctx, src)
-	c.judgeMends()
+	x := c.judgeMends()
 	if c.mended != nil {
-		return c.mended()
+		return c.mended(x)
 	}
 	return nil
 }
@@ -350,21 +358,27 @@ func (c *checker) addSource(s *source) {
 
 // refused records that BuildKit would not build this.
 func (c *checker) refused(src *source, err error) {
-	reason := "BuildKit refuses it: " + err.Error()
-	var at *syntaxError
-	if e, ok := err.(*syntaxError); ok && e.first > 0 {
-		at = e
-		reason = fmt.Sprintf("BuildKit refuses it in line %d: %s", at.first, e.Error())
+	first := 0
+	if e, ok := err.(*syntaxError); ok {
+		first = e.first
 	}
-	g := report.Gap{Kind: report.GapUnreadable, Blob: src.name, Reason: reason, Hint: "correct it and check again; only what stands in the text was looked at"}
-	if at != nil {
-		g.Path = fmt.Sprintf("line %d", at.first)
-	}
-	c.rep.Gaps = append(c.rep.Gaps, g)
+	c.gapAt(report.GapUnreadable, src, first, "BuildKit refuses it: "+err.Error(), "correct it and check again; only what stands in the text was looked at")
 }
 
 func (c *checker) gap(kind report.GapKind, where, path, reason, hint string) {
 	c.rep.Gaps = append(c.rep.Gaps, report.Gap{Kind: kind, Blob: where, Path: path, Reason: reason, Hint: hint})
+}
+
+// gapAt is a gap at a line of a source, 0 if it isn't known. Its frame is made
+// when everything that must not be shown is known.
+func (c *checker) gapAt(kind report.GapKind, src *source, line int, reason, hint string) {
+	where := src.name
+	if line > 0 {
+		where = fmt.Sprintf("%s:%d", where, line)
+		from := src.lineStart(line)
+		c.frames = append(c.frames, gapFrame{len(c.rep.Gaps), src, extent{from, from + max(len(src.line(line)), 1)}})
+	}
+	c.gap(kind, where, "", reason, hint)
 }
 
 func (c *checker) note(format string, args ...any) {
@@ -416,6 +430,9 @@ func (c *checker) report() *report.Check {
 	for i := range r.Gaps {
 		g := &r.Gaps[i]
 		g.Reason, g.Path, g.Blob, g.Hint = c.mask(g.Reason), c.mask(g.Path), c.mask(g.Blob), c.mask(g.Hint)
+	}
+	for _, f := range c.frames {
+		r.Gaps[f.gap].Frame = c.frame(f.src, f.at)
 	}
 	for i, f := range r.Subject.Files {
 		r.Subject.Files[i] = c.mask(f)

@@ -62,8 +62,6 @@ func (c *checker) scanFiles(ctx context.Context, b *buildContext, files []*build
 			c.rep.Stats.ContextBytes += n
 			if len(h.hits) > 0 || h.store != "" || h.err != nil {
 				b.hot[f.Path] = h
-			} else {
-				b.read[f.Path] = true
 			}
 			return nil
 		})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -12,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
-	"github.com/moby/buildkit/frontend/dockerfile/shell"
 
 	"github.com/leakscan/leakscan/buildhook/buildcontext"
 	"github.com/leakscan/leakscan/buildhook/shellflow"
@@ -27,7 +27,11 @@ type buildContext struct {
 	files []*buildcontext.File // nil: not walked yet
 	tree  *buildcontext.Tree
 	hot   map[string]*contents // what was scanned and has something
-	read  map[string]bool      // what was scanned and has nothing
+}
+
+// ignoreName is the ignore file that a line is to be added to.
+func (b *buildContext) ignoreName() string {
+	return cmp.Or(b.IgnoreFile(), "a new .dockerignore")
 }
 
 // copied is what a COPY, an ADD or a bind mount takes of a context.
@@ -66,7 +70,7 @@ func (c *checker) openContexts() error {
 		if err != nil {
 			return nil, err
 		}
-		return &buildContext{Context: b, name: name, dir: dir, hot: map[string]*contents{}, read: map[string]bool{}}, nil
+		return &buildContext{Context: b, name: name, dir: dir, hot: map[string]*contents{}}, nil
 	}
 	if o.Context != "" {
 		c.rep.Subject.Context = o.Context
@@ -236,7 +240,7 @@ func (c *checker) planCopy(e *evaluator, in *instruction, st *state, from string
 	sel := buildcontext.Copy{Dest: cp.dest, WorkDir: st.dir, Excludes: excludes, Parents: parents, Add: add}
 	for _, w := range cp.sources {
 		if len(w.args) > 0 && !(add && isURL(w.value)) {
-			c.gap(report.GapMissing, c.d.src.name, fmt.Sprintf("line %d", in.first),
+			c.gapAt(report.GapMissing, c.d.src, in.first,
 				fmt.Sprintf("what %s takes depends on %s, which has no value here", in.name, strings.Join(w.args, ", ")), "give it with --build-arg "+w.args[0]+"=…")
 		}
 		v := w.value
@@ -342,7 +346,7 @@ func (c *checker) selectFiles(ctx context.Context) error {
 		if err := c.scanFiles(ctx, b, files); err != nil {
 			return err
 		}
-		for _, p := range sortedKeys(b.hot) {
+		for _, p := range slices.Sorted(maps.Keys(b.hot)) {
 			if h := b.hot[p]; h.err != nil {
 				c.gap(report.GapUnreadable, b.dir, p, h.err.Error(), "make it readable, or name it in .dockerignore")
 			}
@@ -351,26 +355,17 @@ func (c *checker) selectFiles(ctx context.Context) error {
 	return nil
 }
 
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
 // maxFilesTold bounds the findings of one instruction.
 const maxFilesTold = 50
 
 // visitCopy says which secrets a COPY or ADD takes, and lets the state know.
-func (c *checker) visitCopy(in *instruction, st *state) {
+func (c *checker) visitCopy(in *instruction, st *state, e *evaluator) {
 	cp := c.copies[in]
 	var from string
 	if cmd, ok := in.cmd.(*instructions.CopyCommand); ok {
 		from = cmd.From
 	}
-	c.copyURLs(in, st)
+	c.copyURLs(in, st, e)
 	if s := c.d.findFrom(from, in.stage.index); from != "" && s != nil {
 		if cp != nil {
 			c.copyFromStage(in, st, s, cp)
@@ -422,14 +417,14 @@ func (c *checker) missing(in *instruction, cp *copied, u buildcontext.Unmatched)
 	w := cp.sources[u.Source]
 	switch what := credentialFile(w.value); {
 	case u.Ignored:
-		c.gap(report.GapMissing, c.d.src.name, fmt.Sprintf("line %d", in.first), fmt.Sprintf("%s is not in the context, because %s leaves it out in line %d: BuildKit will not build this", w.value, cp.from.IgnoreFile(), u.Line), "")
+		c.gapAt(report.GapMissing, c.d.src, in.first, fmt.Sprintf("%s is not in the context, because %s leaves it out in line %d: BuildKit will not build this", w.value, cp.from.IgnoreFile(), u.Line), "")
 	case isURL(w.value), w.unknown, u.Path != "":
 	case what != "":
 		c.copiedName(in, w.value, what)
 	case u.Err != nil:
-		c.gap(report.GapMissing, c.d.src.name, fmt.Sprintf("line %d", in.first), fmt.Sprintf("%s of %s: %v", in.name, w.value, u.Err), "")
+		c.gapAt(report.GapMissing, c.d.src, in.first, fmt.Sprintf("%s of %s: %v", in.name, w.value, u.Err), "")
 	case !strings.ContainsAny(w.value, "*?["):
-		c.gap(report.GapMissing, c.d.src.name, fmt.Sprintf("line %d", in.first), fmt.Sprintf("%s is not in the context, so what %s takes was not read", w.value, in.name),
+		c.gapAt(report.GapMissing, c.d.src, in.first, fmt.Sprintf("%s is not in the context, so what %s takes was not read", w.value, in.name),
 			"make the file first, or check the image: leakscan IMAGE")
 	}
 }
@@ -509,11 +504,7 @@ func (c *checker) copiedFile(in *instruction, st *state, t *buildcontext.Taken, 
 		line = cp.from.IgnoreLine(t.File.Path)
 	}
 	if t.Swept && line != "" {
-		name := cp.from.IgnoreFile()
-		if name == "" {
-			name = "a new .dockerignore"
-		}
-		f.fix = fmt.Sprintf("Add the line %q to %s. If a step needs the file, mount it there: RUN --mount=type=secret,id=%s,target=%s.", line, name, secretID(t.File.Path), t.Dest)
+		f.fix = fmt.Sprintf("Add the line %q to %s. If a step needs the file, mount it there: RUN --mount=type=secret,id=%s,target=%s.", line, cp.from.ignoreName(), secretID(t.File.Path), t.Dest)
 	}
 	if !t.Swept && !t.Unpacked {
 		id := secretID(t.File.Path)
@@ -534,13 +525,9 @@ func (c *checker) copiedGitDir(in *instruction, st *state, t *buildcontext.Taken
 		l.mend = ignoreMend(dir)
 	}
 	if in.stage.exported {
-		name := cp.from.IgnoreFile()
-		if name == "" {
-			name = "a new .dockerignore"
-		}
 		f := &finding{id: idGitDirCopied, in: in, key: dir, target: dest,
 			message: fmt.Sprintf("%s takes %s to %s: every version of every file, and the remote's URL", in.name, dir, dest),
-			rests:   []report.Rest{report.RestLayer}, fix: fmt.Sprintf("Add the line %q to %s.", dir, name)}
+			rests:   []report.Rest{report.RestLayer}, fix: fmt.Sprintf("Add the line %q to %s.", dir, cp.from.ignoreName())}
 		f.mend = l.mend
 		l.find = c.add(f)
 	}
@@ -689,7 +676,7 @@ func (l *label) describe() string {
 }
 
 // copyURLs looks at what ADD fetches.
-func (c *checker) copyURLs(in *instruction, st *state) {
+func (c *checker) copyURLs(in *instruction, st *state, e *evaluator) {
 	cmd, ok := in.cmd.(*instructions.AddCommand)
 	if !ok {
 		return
@@ -712,7 +699,7 @@ func (c *checker) copyURLs(in *instruction, st *state) {
 			c.known(s[spans[0][0]:spans[0][1]])
 			f.secret = c.secret(s[spans[0][0]:spans[0][1]])
 			c.add(c.inStage(f, true))
-		} else if w, err := st.expand(shell.NewLex(c.d.escape), s); err == nil {
+		} else if w, err := st.expand(e.lex, s); err == nil {
 			if ls := c.secrets(w.labels); len(ls) > 0 {
 				f.message = fmt.Sprintf("the URL has %s in it", ls[0].describe())
 				f.key = ls[0].name
@@ -730,7 +717,7 @@ func isURL(s string) bool {
 // checkInvocation looks at how the build is called.
 func (c *checker) checkInvocation() {
 	o := &c.o
-	for _, k := range append(slices.Clone(o.ArgNames), sortedKeys(o.Args)...) {
+	for _, k := range append(slices.Clone(o.ArgNames), slices.Sorted(maps.Keys(o.Args))...) {
 		v, given := o.Args[k]
 		if !given {
 			v, given = o.Getenv(k)
@@ -762,7 +749,7 @@ func (c *checker) checkInvocation() {
 			rests: []report.Rest{report.RestProvenance, report.RestHistory}})
 	}
 	c.wide("", o.Context)
-	for _, name := range sortedKeys(o.Contexts) {
+	for _, name := range slices.Sorted(maps.Keys(o.Contexts)) {
 		dir := o.Contexts[name]
 		c.wide(name, dir)
 		if spans := urlPasswords(dir); len(spans) > 0 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -121,7 +122,7 @@ func TestEvaluation(t *testing.T) {
 		all[fmt.Sprintf("random %d", seed)] = randomDockerfile(seed)
 	}
 	compared := 0
-	for _, name := range sortedKeys(all) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
 		data := all[name]
 		args := map[string]string{"GIVEN": "given value", "A": "from outside"}
 		src := newSource(name, data)

@@ -38,6 +38,19 @@ type drivers struct {
 	seen  map[place]*finding
 }
 
+// read reads the file as one of a kind.
+func (d *drivers) read(kind driver) error {
+	switch kind {
+	case composeFile:
+		return d.compose()
+	case bakeFile:
+		return d.bake()
+	case workflowFile:
+		return d.workflow()
+	}
+	return nil
+}
+
 // place is what makes a finding another one.
 type place struct {
 	id, key string

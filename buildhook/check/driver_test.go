@@ -21,15 +21,7 @@ func readDriver(kind driver, dir, name, text string, env map[string]string) (*dr
 		gap: func(_ report.GapKind, where, path, reason, hint string) {
 			gaps = append(gaps, strings.Join([]string{where, path, reason, hint}, "|"))
 		}}
-	var err error
-	switch kind {
-	case composeFile:
-		err = d.compose()
-	case bakeFile:
-		err = d.bake()
-	case workflowFile:
-		err = d.workflow()
-	}
+	err := d.read(kind)
 	return d, gaps, err
 }
 

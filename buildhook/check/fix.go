@@ -89,11 +89,10 @@ func Mend(ctx context.Context, p string, o Options) (*Fix, *report.Check, error)
 		return nil, nil, err
 	}
 	var fix *Fix
-	c.mended = func() error {
+	c.mended = func(x *fixer) error {
 		if fix != nil {
 			return fmt.Errorf("%s builds several images: mend their Dockerfiles one at a time", p)
 		}
-		x := c.fixer()
 		fix, err = x.fix()
 		return err
 	}
@@ -178,7 +177,6 @@ func (c *checker) judgeMends() *fixer {
 
 // fix puts the changes together.
 func (x *fixer) fix() (*Fix, error) {
-	*x = *x.c.judgeMends()
 	out := &Fix{Secrets: x.secrets, SSH: x.ssh}
 	for _, f := range x.c.found {
 		switch {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/moby/buildkit/solver/errdefs"
@@ -23,7 +24,9 @@ func (c *checker) known(v string) {
 	for part := range strings.Lines(v) {
 		part = strings.TrimSpace(part)
 		if len(part) >= minKnown && !slices.Contains(c.values, part) && !placeholder(part) && !plainWord(part) {
-			c.values = append(c.values, part)
+			// The longest first: another may be a part of it.
+			i, _ := slices.BinarySearchFunc(c.values, part, func(a, b string) int { return len(b) - len(a) })
+			c.values = slices.Insert(c.values, i, part)
 		}
 	}
 }
@@ -39,18 +42,7 @@ func (c *checker) mask(t string) string {
 	if t == "" {
 		return ""
 	}
-	slices.SortFunc(c.values, func(a, b string) int { return len(b) - len(a) })
-	for _, v := range c.values {
-		if strings.Contains(t, v) {
-			t = strings.ReplaceAll(t, v, c.secret(v).Preview())
-		}
-	}
-	for spans := urlPasswords(t); len(spans) > 0; {
-		sp := spans[len(spans)-1]
-		t = t[:sp[0]] + "…" + t[sp[1]:]
-		spans = spans[:len(spans)-1]
-	}
-	return hideRandom(c.scanner.Mask(t))
+	return hideRandom(c.scanner.Mask(c.hide(t)))
 }
 
 // maskedSource is a source's text without its secrets, with the same lines.
@@ -95,24 +87,23 @@ func (c *checker) maskedSource(s *source) []byte {
 	b.Write(s.data[done:])
 	lines := strings.Split(b.String(), "\n")
 	for i, l := range lines {
-		lines[i] = c.maskLine(l)
+		lines[i] = hideRandom(c.hide(l))
 	}
 	s.masked = []byte(strings.Join(lines, "\n"))
 	return s.masked
 }
 
-func (c *checker) maskLine(l string) string {
+// hide takes out the values that are known, and the passwords in URLs.
+func (c *checker) hide(t string) string {
 	for _, v := range c.values {
-		if strings.Contains(l, v) {
-			l = strings.ReplaceAll(l, v, c.secret(v).Preview())
+		if strings.Contains(t, v) {
+			t = strings.ReplaceAll(t, v, c.secret(v).Preview())
 		}
 	}
-	for spans := urlPasswords(l); len(spans) > 0; {
-		sp := spans[len(spans)-1]
-		l = l[:sp[0]] + "…" + l[sp[1]:]
-		spans = spans[:len(spans)-1]
+	for _, sp := range slices.Backward(urlPasswords(t)) {
+		t = t[:sp[0]] + "…" + t[sp[1]:]
 	}
-	return hideRandom(l)
+	return t
 }
 
 var longWord = regexp.MustCompile(`[0-9A-Za-z+/_!#%&*^~?]{12,}`)
@@ -142,7 +133,7 @@ func hideRandom(s string) string {
 		if !upper || !lowerCase || !digit || changes < 6 || strings.Count(w, "/") > 2 {
 			return w
 		}
-		return "…(" + itoa(len(w)) + " characters)"
+		return "…(" + strconv.Itoa(len(w)) + " characters)"
 	})
 }
 

@@ -113,15 +113,7 @@ func (c *checker) drive(ctx context.Context, kind driver, name string) error {
 	c.d = nil
 	d := &drivers{src: src, dir: filepath.Dir(name), getenv: c.o.Getenv, gap: c.gap,
 		recognise: func(n, v string) bool { return c.recognise(n, v) != nil }}
-	switch kind {
-	case composeFile:
-		err = d.compose()
-	case bakeFile:
-		err = d.bake()
-	case workflowFile:
-		err = d.workflow()
-	}
-	if err != nil {
+	if err := d.read(kind); err != nil {
 		c.gap(report.GapUnreadable, src.name, "", err.Error(), "correct it and check again; only what stands in the text was looked at")
 	}
 	for _, f := range d.found {

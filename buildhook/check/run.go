@@ -36,7 +36,7 @@ func (c *checker) follow() error {
 			c.visitEnv(in, st, e, cmd.Env)
 		case *instructions.CopyCommand, *instructions.AddCommand:
 			c.visitHeredocs(in, st, e)
-			c.visitCopy(in, st)
+			c.visitCopy(in, st, e)
 		case *instructions.RunCommand:
 			return c.visitRun(in, st, e)
 		case *instructions.OnbuildCommand:
@@ -344,7 +344,7 @@ func (c *checker) opaque(in *instruction, sc script, input *shellflow.Input, rea
 	if sc.shebang != "" {
 		reason = fmt.Errorf("it is a program for %s", strings.TrimPrefix(sc.shebang, "#!"))
 	}
-	c.gap(report.GapUnreadable, c.d.src.name, fmt.Sprintf("line %d", in.first),
+	c.gapAt(report.GapUnreadable, c.d.src, in.first,
 		fmt.Sprintf("what this RUN does with %s was not followed: %v", strings.Join(names[:min(len(names), 5)], ", "), reason), "")
 }
 

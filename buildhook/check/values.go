@@ -170,6 +170,10 @@ func (c *checker) visitArg(in *instruction, st *state, kvs []instructions.KeyVal
 		if !in.stage.exported && !c.o.CacheMax {
 			f.id = idArgProvenance
 			f.message = fmt.Sprintf("the stage %s is not shipped, but the value of %s is kept in the provenance (mode=max), in the build's record and in the cache", in.stage.title(), kv.Key)
+			if c.o.ProvenanceMax {
+				f.severity = high
+				f.message = fmt.Sprintf("the stage %s is not shipped, but this build makes a provenance with mode=max, which has the value of %s and is pushed with the image", in.stage.title(), kv.Key)
+			}
 			f.rests = []report.Rest{report.RestProvenance, report.RestBuildCache}
 		}
 		if !secretName(kv.Key) {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/moby/buildkit/client/llb"
@@ -45,8 +44,6 @@ func (c *checker) finish() {
 }
 
 func overlap(a, b extent) bool { return a.from < b.to && b.from < a.to }
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // verify asks BuildKit's own conversion whether it would build this. Our
 // evaluation is more forgiving, and a Dockerfile that can't be built is not

@@ -105,11 +105,7 @@ func (a *app) check(ctx context.Context, f *checkFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		for _, o := range outs {
-			o.abandon()
-		}
-	}()
+	defer abandon(outs)
 	rep, err := check.Paths(ctx, args, o)
 	if err != nil {
 		return &usageError{err}
@@ -119,11 +115,7 @@ func (a *app) check(ctx context.Context, f *checkFlags, args []string) error {
 	}
 	a.code = int(rep.Verdict(failOn))
 	for _, out := range outs {
-		err := a.render(out, f.color, rendering{
-			json: func(w io.Writer) error { return report.WriteCheckJSON(w, rep) },
-			text: func(w io.Writer, to report.TextOptions) error { return report.WriteCheckText(w, rep, to) },
-		})
-		if err != nil {
+		if err := a.render(out, f.color, checkRendering(rep)); err != nil {
 			a.code |= exitIncomplete
 			return err
 		}
@@ -132,6 +124,13 @@ func (a *app) check(ctx context.Context, f *checkFlags, args []string) error {
 		fmt.Fprintln(a.stderr, rep.Summary())
 	}
 	return nil
+}
+
+func checkRendering(rep *report.Check) rendering {
+	return rendering{
+		json: func(w io.Writer) error { return report.WriteCheckJSON(w, rep) },
+		text: func(w io.Writer, to report.TextOptions) error { return report.WriteCheckText(w, rep, to) },
+	}
 }
 
 // invocation is what the flags say of the build.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -53,13 +52,9 @@ func (a *app) fix(ctx context.Context, f *checkFlags, args []string, o check.Opt
 	if err != nil {
 		return err
 	}
+	defer abandon(outs)
 	for _, out := range outs {
-		err := a.render(out, f.color, rendering{
-			json: func(w io.Writer) error { return report.WriteCheckJSON(w, after) },
-			text: func(w io.Writer, to report.TextOptions) error { return report.WriteCheckText(w, after, to) },
-		})
-		if err != nil {
-			out.abandon()
+		if err := a.render(out, f.color, checkRendering(after)); err != nil {
 			return err
 		}
 	}

@@ -111,11 +111,7 @@ func (a *app) report(f *scanFlags, scan func(leakscan.Options) (*report.Report, 
 	if err != nil {
 		return err
 	}
-	defer func() {
-		for _, o := range outs {
-			o.abandon()
-		}
-	}()
+	defer abandon(outs)
 	stdoutTTY := isTerminal(a.stdout)
 	if f.show == "terminal" && (!stdoutTTY || outs[0].file != "") {
 		return usage(showNeedsTTY)
@@ -193,9 +189,7 @@ func (a *app) outputs(specs []string) ([]*output, error) {
 	}
 	for i, o := range outs {
 		if err := o.open(); err != nil {
-			for _, p := range outs[:i] {
-				p.abandon()
-			}
+			abandon(outs[:i])
 			return nil, usage(cannotWrite, o.file, err)
 		}
 	}
@@ -246,6 +240,12 @@ func (o *output) abandon() {
 			os.Remove(o.temp.Name())
 		}
 		o.temp = nil
+	}
+}
+
+func abandon(outs []*output) {
+	for _, o := range outs {
+		o.abandon()
 	}
 }
 
