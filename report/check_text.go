@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -59,11 +60,7 @@ func ofAll(n, of int) string {
 // the secret ends up and how to mend it.
 func (p *printer) problem(b *Problem) {
 	p.line(p.paint(severityStyle(b.Severity), strings.ToUpper(Escape(string(b.Severity)))) + ": " + p.paint(bold, Escape(b.Check)) + " - " + Escape(b.Page))
-	message := Escape(b.Title)
-	if b.Message != "" {
-		message += ": " + Escape(b.Message)
-	}
-	for _, l := range wrap(message, p.prose) {
+	for _, l := range wrap(sentence(Escape(cmp.Or(b.Message, b.Title))), p.prose) {
 		p.line(l)
 	}
 	p.line("")
@@ -95,6 +92,17 @@ func (p *printer) problem(b *Problem) {
 		p.labelled("also", wrap(where+"  "+Escape(a.Text), p.prose-labelWidth)...)
 	}
 	p.labelled("fix", wrap(Escape(b.Fix), p.prose-labelWidth)...)
+}
+
+// sentence makes a text begin with a capital, if it begins with a word of the
+// language: the names of programs and files are left as they are.
+func sentence(s string) string {
+	first, _, _ := strings.Cut(s, " ")
+	switch first {
+	case "a", "an", "the", "in", "if", "what", "it":
+		return strings.ToUpper(s[:1]) + s[1:]
+	}
+	return s
 }
 
 // frameLines are the lines of a frame, none wider than width columns.

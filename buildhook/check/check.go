@@ -21,6 +21,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -143,6 +144,7 @@ type finding struct {
 	fix        string
 	mend       mend     // what --fix does; nil: nothing
 	refusal    string   // why it does not
+	mounted    string   // id of the mounted secret that it is about
 	known      []string // values to mask, of a driver's finding
 	plain      bool     // found by the rules in the text, whatever stands there
 }
@@ -477,11 +479,26 @@ func (c *checker) problem(f *finding) report.Problem {
 
 // advice is what to do about a finding.
 func advice(f *finding, chk Check) string {
-	a := cmp.Or(f.fix, chk.Fix)
+	a := cmp.Or(f.fix, f.filled(chk.Fix))
 	if f.mend != nil && f.refusal != "" {
 		a += " Not by --fix: " + f.refusal + "."
 	}
 	return a
+}
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// filled puts the names of this finding into the advice of its check.
+func (f *finding) filled(fix string) string {
+	switch {
+	case f.mounted != "":
+		return strings.ReplaceAll(fix, "id=…", "id="+f.mounted)
+	case variableName.MatchString(f.key):
+		return strings.NewReplacer("id=…", "id="+secretID(f.key), "env=NAME", "env="+f.key).Replace(fix)
+	case f.key != "" && strings.HasPrefix(f.target, "/"):
+		return strings.NewReplacer("id=…", "id="+secretID(f.key), "target=…", "target="+f.target, "src=FILE", "src="+f.key).Replace(fix)
+	}
+	return fix
 }
 
 // text is what the finding's instruction says, without its place.

@@ -651,6 +651,12 @@ func (c *checker) carriedOver(in *instruction, s *stage, from, dest string, l *l
 	if l.in != nil {
 		f.also = append(f.also, also{c.d.src, l.in.extent(c.d.src), "it comes from here"})
 	}
+	for _, g := range c.found {
+		if g.stage == s && g.key == l.name && g.in != l.in && (g.target == from || strings.HasPrefix(g.target, strings.TrimSuffix(from, "/")+"/")) {
+			f.also = append(f.also, also{g.src, g.at, "written here"})
+			break
+		}
+	}
 	if l.find != nil {
 		f.mend = l.find.mend // where it comes from
 	}
@@ -665,7 +671,7 @@ func (l *label) describe() string {
 	case envLabel:
 		return "the variable " + l.name
 	case mountLabel:
-		return "the mounted secret " + l.name
+		return fmt.Sprintf("the mounted secret %q", l.name)
 	case bindLabel:
 		return "the bind-mounted file " + l.name
 	}

@@ -331,9 +331,16 @@ func (x *fixer) runsGit() *instruction {
 	return nil
 }
 
+// looksForItself finds scripts that ask whether something is there, or go on
+// when it isn't.
+var looksForItself = regexp.MustCompile(`\|\|\s*(true|:|echo)|2>\s*/dev/null|\[\s+(!\s+)?-[fsernz]\s|\btest\s+(!\s+)?-[fsernz]\s`)
+
 // requiredMend makes a secret mount required.
-func (c *checker) requiredMend(_ *instruction, at extent) mend {
+func (c *checker) requiredMend(in *instruction, at extent) mend {
 	return func(x *fixer) string {
+		if looksForItself.MatchString(in.script().text.s) {
+			return "the step may be meant to work without it: it looks whether something is there, or goes on after a failure"
+		}
 		flag := string(x.d.src.data[at.from:at.to])
 		if !strings.HasPrefix(flag, "--mount=") {
 			return "its flag was not found in the text"

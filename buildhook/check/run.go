@@ -366,6 +366,9 @@ func (c *checker) flow(in *instruction, st *state, sc script, fl shellflow.Flow,
 	}
 	if l != nil {
 		f.key = l.name
+		if l.kind == mountLabel {
+			f.mounted = l.name
+		}
 		if l.in != nil && l.in != in {
 			f.also = append(f.also, also{c.d.src, l.in.extent(c.d.src), l.describe() + " comes from here"})
 		}
@@ -406,7 +409,7 @@ func (c *checker) flow(in *instruction, st *state, sc script, fl shellflow.Flow,
 			f.message = fmt.Sprintf("%s writes %s to %s", fl.By, describe(l), where)
 		case l != nil && l.kind == mountLabel && c.throughDirectory(in, sc, l):
 			f.id = idMountTargetCopied
-			f.message = fmt.Sprintf("%s takes the directory that %s is mounted in, and so the secret itself, to %s", fl.By, l.name, where)
+			f.message = fmt.Sprintf("%s takes the directory that %s is in, and so the secret itself, to %s", fl.By, l.describe(), where)
 		default:
 			f.id = idPersisted
 			f.message = fmt.Sprintf("%s is written to %s (by %s), and stays in the layer", describe(l), where, fl.By)

@@ -113,7 +113,9 @@ func (c *checker) inStage(f *finding, literal bool) *finding {
 	f.rests = slices.DeleteFunc(slices.Clone(f.rests), func(r report.Rest) bool {
 		return r == report.RestLayer || r == report.RestConfig || r == report.RestHistory
 	})
-	f.rests = append(f.rests, report.RestBuildCache)
+	if !slices.Contains(f.rests, report.RestBuildCache) {
+		f.rests = append(f.rests, report.RestBuildCache)
+	}
 	if literal && !slices.Contains(f.rests, report.RestProvenance) {
 		f.rests = append(f.rests, report.RestProvenance)
 	}
