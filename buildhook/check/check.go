@@ -431,16 +431,16 @@ func (c *checker) report() *report.Check {
 	}
 	for i := range r.Gaps {
 		g := &r.Gaps[i]
-		g.Reason, g.Path, g.Blob, g.Hint = c.mask(g.Reason), c.mask(g.Path), c.mask(g.Blob), c.mask(g.Hint)
+		g.Reason, g.Path, g.Blob, g.Hint = c.mask(g.Reason), c.maskName(g.Path), c.maskName(g.Blob), c.mask(g.Hint)
 	}
 	for _, f := range c.frames {
 		r.Gaps[f.gap].Frame = c.frame(f.src, f.at)
 	}
 	for i, f := range r.Subject.Files {
-		r.Subject.Files[i] = c.mask(f)
+		r.Subject.Files[i] = c.maskName(f)
 	}
-	r.Subject.Context = c.mask(r.Subject.Context)
-	r.Subject.Target = c.mask(r.Subject.Target)
+	r.Subject.Context = c.maskName(r.Subject.Context)
+	r.Subject.Target = c.maskName(r.Subject.Target)
 	r.Complete = len(r.Gaps) == 0
 	r.Sort()
 	r.Stats.Elapsed = time.Since(c.began)
@@ -456,8 +456,8 @@ func (c *checker) problem(f *finding) report.Problem {
 		Span:       f.src.span(f.at),
 		Rests:      f.rests,
 		Rule:       f.rule,
-		Key:        c.mask(f.key),
-		Target:     c.mask(f.target),
+		Key:        c.maskName(f.key),
+		Target:     c.maskName(f.target),
 		Fix:        c.mask(advice(f, chk)),
 		Fixable:    c.mendable(f),
 	}
@@ -470,7 +470,7 @@ func (c *checker) problem(f *finding) report.Problem {
 	for _, a := range f.also {
 		p.Also = append(p.Also, report.Remark{Span: a.src.span(a.at), Text: c.mask(a.text)})
 	}
-	p.Span.File = c.mask(p.Span.File)
+	p.Span.File = c.maskName(p.Span.File)
 	p.Frame = c.frame(f.src, f.at)
 	sum := sha256.Sum256([]byte(strings.Join([]string{f.id, p.Span.File, p.Key, p.Target, f.rule, c.mask(f.text())}, "\x00")))
 	p.Fingerprint = hex.EncodeToString(sum[:12])

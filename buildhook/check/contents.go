@@ -221,7 +221,7 @@ func credentialFile(name string) string {
 		return "terraform"
 	case "secrets.yml", "secrets.yaml", "secrets.json", "secrets.env", "secrets.toml":
 		return "the program"
-	case "nuget.config", "settings-security.xml", ".htpasswd", ".vault-token", ".vault_pass", "vault_pass.txt", ".boto", ".s3cfg", ".netlify", ".pypirc.local":
+	case "settings-security.xml", ".htpasswd", ".vault-token", ".vault_pass", "vault_pass.txt", ".boto", ".s3cfg", ".netlify", ".pypirc.local":
 		return strings.TrimPrefix(base, ".")
 	}
 	for suffix, what := range map[string]string{
@@ -231,6 +231,40 @@ func credentialFile(name string) string {
 	} {
 		if name == suffix || strings.HasSuffix(name, "/"+suffix) {
 			return what
+		}
+	}
+	return ""
+}
+
+// missingCredential is credentialFile for a path that is not there: the name
+// is all there is to go by, and may be that of a directory.
+func missingCredential(name string) string {
+	if what := credentialFile(name); what != "" || name == "" || exampleFile(name) {
+		return what
+	}
+	base := strings.ToLower(path.Base(name))
+	switch base {
+	case ".aws":
+		return "aws"
+	case ".ssh":
+		return "ssh"
+	case ".kube":
+		return "kubectl"
+	case ".docker":
+		return "docker"
+	case ".gnupg":
+		return "gpg"
+	case "serviceaccountkey.json":
+		return "Google Cloud"
+	}
+	switch {
+	case strings.HasSuffix(base, "_key.json"), strings.HasSuffix(base, "-key.json"):
+		return "Google Cloud"
+	case strings.HasSuffix(base, ".kdbx"), strings.HasSuffix(base, ".p12"), strings.HasSuffix(base, ".pfx"):
+		return "a key store"
+	case strings.HasSuffix(base, ".key"), strings.Contains(base, "privatekey"), strings.Contains(base, "private_key"), strings.Contains(base, "private-key"):
+		if !strings.Contains(base, "pub") {
+			return "a private key"
 		}
 	}
 	return ""
@@ -284,7 +318,7 @@ func credentials(name string, head []byte, known []hit) (out []hit) {
 		form = dockerAuth
 	case base == ".env" || strings.HasPrefix(base, ".env.") || base == ".envrc" || strings.HasSuffix(base, ".env") ||
 		base == ".pypirc" || base == "pip.conf" || base == ".my.cnf" || base == "auth.toml" ||
-		strings.HasPrefix(base, "secrets.") || base == "credentials" && strings.Contains(name, ".aws/") || strings.HasSuffix(base, ".tfvars"):
+		strings.HasPrefix(base, "secrets.") || strings.HasPrefix(base, "application") && path.Ext(base) == ".properties" || base == "credentials" && strings.Contains(name, ".aws/") || strings.HasSuffix(base, ".tfvars"):
 		form, named = assignment, true
 	case base == ".git-credentials" || base == ".pgpass":
 	case base == "config" && strings.HasSuffix(path.Dir("/"+name), "/.git"):

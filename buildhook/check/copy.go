@@ -415,7 +415,11 @@ func (c *checker) visitCopy(in *instruction, st *state, e *evaluator) {
 // the file is made before the build, by something that has not run here.
 func (c *checker) missing(in *instruction, cp *copied, u buildcontext.Unmatched) {
 	w := cp.sources[u.Source]
-	switch what := credentialFile(w.value); {
+	what := missingCredential(w.value)
+	if what == "" {
+		what = missingCredential(cp.dest)
+	}
+	switch {
 	case u.Ignored:
 		c.gapAt(report.GapMissing, c.d.src, in.first, fmt.Sprintf("%s is not in the context, because %s leaves it out in line %d: BuildKit will not build this", w.value, cp.from.IgnoreFile(), u.Line), "")
 	case isURL(w.value), w.unknown, u.Path != "":
@@ -425,7 +429,7 @@ func (c *checker) missing(in *instruction, cp *copied, u buildcontext.Unmatched)
 		c.gapAt(report.GapMissing, c.d.src, in.first, fmt.Sprintf("%s of %s: %v", in.name, w.value, u.Err), "")
 	case !strings.ContainsAny(w.value, "*?["):
 		c.gapAt(report.GapMissing, c.d.src, in.first, fmt.Sprintf("%s is not in the context, so what %s takes was not read", w.value, in.name),
-			"make the file first, or check the image: leakscan IMAGE")
+			"make it and check again, or scan the image: leakscan IMAGE")
 	}
 }
 
@@ -538,7 +542,7 @@ func (c *checker) copiedGitDir(in *instruction, st *state, t *buildcontext.Taken
 // what it is.
 func (c *checker) copiedName(in *instruction, name, what string) {
 	f := &finding{id: idCredentialFile, in: in, key: path.Clean(name), confidence: report.ConfidenceMedium,
-		message: fmt.Sprintf("%s copies %s, a file with credentials for %s as a rule; it isn't in the context now, so its contents were not read", in.name, name, what),
+		message: fmt.Sprintf("%s copies %s, which usually holds credentials (%s); it is not in the context now, so leakscan has not looked inside", in.name, name, what),
 		rests:   []report.Rest{report.RestLayer, report.RestBuildCache}}
 	if !in.stage.exported && !c.o.CacheMax {
 		f.severity, f.rests = low, []report.Rest{report.RestBuildCache}
@@ -580,7 +584,7 @@ func (c *checker) copyFromStage(in *instruction, st *state, s *stage, cp *copied
 		known := slices.ContainsFunc(s.state.files, func(f shellflow.File) bool { return f.Path == src })
 		if what := credentialFile(src); what != "" && !known && s.state.base && in.stage.exported {
 			c.add(&finding{id: idCredentialFile, in: in, key: src, confidence: report.ConfidenceMedium, rests: []report.Rest{report.RestLayer},
-				message: fmt.Sprintf("%s takes %s of the stage %s, a file with credentials for %s as a rule; what is in it is not known here", in.name, src, s.title(), what)})
+				message: fmt.Sprintf("%s takes %s of the stage %s, which usually holds credentials (%s); what is in it is not known here", in.name, src, s.title(), what)})
 		}
 	}
 	for _, f := range s.state.files {

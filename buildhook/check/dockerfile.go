@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -19,7 +20,8 @@ type dockerfile struct {
 	escape rune
 	meta   []*instruction // ARGs before the first FROM
 	stages []*stage
-	list   []*instruction // all of them, once asked for
+	list   []*instruction  // all of them, once asked for
+	fed    map[string]bool // see feeds
 }
 
 // stage is a build stage.
@@ -278,4 +280,35 @@ func (t *text) chomped() *text {
 // describe names an instruction with its line.
 func (in *instruction) describe() string {
 	return fmt.Sprintf("%s in line %d", in.name, in.first)
+}
+
+var reference = regexp.MustCompile(`^"?\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))"?$`)
+
+// feeds are the variables that a variable with the name of a secret is set
+// from, and nothing else: ENV DISCORD_TOKEN=$DISCORD.
+func (d *dockerfile) feeds() map[string]bool {
+	if d.fed != nil {
+		return d.fed
+	}
+	d.fed = map[string]bool{}
+	note := func(key, value string) {
+		if m := reference.FindStringSubmatch(value); m != nil && secretName(key) {
+			d.fed[m[1]+m[2]] = true
+		}
+	}
+	for _, in := range d.all() {
+		switch cmd := in.cmd.(type) {
+		case *instructions.EnvCommand:
+			for _, kv := range cmd.Env {
+				note(kv.Key, kv.Value)
+			}
+		case *instructions.ArgCommand:
+			for _, kv := range cmd.Args {
+				if kv.Value != nil {
+					note(kv.Key, *kv.Value)
+				}
+			}
+		}
+	}
+	return d.fed
 }

@@ -152,7 +152,7 @@ func (x *fixer) replaceCopy(in *instruction, file, dest string, source int) stri
 	what := credentialFile(file)
 	switch {
 	case len(users) == 0:
-		return "no step after it is seen to need the file: if the program reads it when it runs, mount it there; else drop the " + in.name
+		return "no later step uses the file: if the program needs it, mount it when the container runs, else delete the " + in.name
 	case what == "the program" && removed == nil:
 		return "the program may read it when it runs: give it to the container, and drop the " + in.name
 	case what == "" && removed == nil:

@@ -42,7 +42,16 @@ func (c *checker) mask(t string) string {
 	if t == "" {
 		return ""
 	}
-	return hideRandom(c.scanner.Mask(c.hide(t)))
+	return hideRandom(c.maskName(t))
+}
+
+// maskName is mask for the names of files and variables, which stay as they
+// are if no secret is known in them.
+func (c *checker) maskName(t string) string {
+	if t == "" {
+		return ""
+	}
+	return c.scanner.Mask(c.hide(t))
 }
 
 // maskedSource is a source's text without its secrets, with the same lines.
@@ -106,7 +115,7 @@ func (c *checker) hide(t string) string {
 	return t
 }
 
-var longWord = regexp.MustCompile(`[0-9A-Za-z+/_!#%&*^~?]{12,}`)
+var longWord = regexp.MustCompile(`[0-9A-Za-z+_!#%&*^~?]{12,}`)
 
 // hideRandom is for what nothing has recognised: a word with capitals, small
 // letters and digits mixed may be a password, and is not shown. A frame can do
@@ -130,7 +139,7 @@ func hideRandom(s string) string {
 			}
 			class = k
 		}
-		if !upper || !lowerCase || !digit || changes < 6 || strings.Count(w, "/") > 2 {
+		if !upper || !lowerCase || !digit || changes < 6 {
 			return w
 		}
 		return "…(" + strconv.Itoa(len(w)) + " characters)"

@@ -3,6 +3,7 @@ package check
 import (
 	"net/url"
 	"path"
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -32,11 +33,17 @@ func secretName(name string) bool {
 			return false
 		}
 	}
+	if n := len(ws) - 1; ws[0] == "bundle" && ws[min(1, n)] != "build" && strings.Contains(name, "__") && topDomains[ws[n]] {
+		return true // Bundler's user and password for a host: BUNDLE_GEMS__EXAMPLE__COM
+	}
 	last := ws[len(ws)-1]
 	// NAME_BASE64, NAME_B64, NAME_JSON, NAME_2 and the like are still the thing.
 	for len(ws) > 1 && (sameThing[last] || strings.Trim(last, "0123456789") == "") {
 		ws = ws[:len(ws)-1]
 		last = ws[len(ws)-1]
+	}
+	if last == "salt" && len(ws) > 1 || last == "pepper" {
+		return true
 	}
 	if aboutSecrets[last] {
 		return last == "url" && len(ws) > 1 && (ws[len(ws)-2] == "webhook" || ws[len(ws)-2] == "hook")
@@ -101,7 +108,9 @@ var (
 		storage ssh rsa dsa ecdsa ed25519 pem license licence auth client service session hmac aes cipher app application admin
 		write root shared tls ssl jwt consumer subscription functions function host bot webhook integration ingest ingestion
 		org user personal server machine agent publish push project team ci registry sa crypto db database vault unseal recovery
-		backup keystore sendgrid mailgun stripe datadog dd openai anthropic algolia newrelic sentry`)
+		backup keystore fernet cookie sendgrid mailgun stripe datadog dd openai anthropic algolia newrelic sentry`)
+
+	topDomains = wordSet(`com net org io dev`)
 
 	// aboutSecrets are last words of things that are about a secret, not one.
 	aboutSecrets = wordSet(`url uri urls endpoint host hostname port server addr address domain file files filename path paths dir
@@ -128,14 +137,19 @@ var (
 		webhook_url slack_webhook discord_webhook teams_webhook git_credentials pgpassword mysql_pwd encryption_salt
 		service_account_json gcp_sa_key google_credentials google_application_credentials_json gcp_credentials_json
 		bundle_github_com bundle_rubygems_pkg_github_com requirepass masterauth userpass storepass keypass srcstorepass
-		deststorepass rootpw adminpw bindpw`)
+		deststorepass rootpw adminpw bindpw rediscli_auth neo4_j_auth rabbitmq_erlang_cookie erlang_cookie vault_dev_root_token_id
+		vss_nuget_external_feed_endpoints pat slack_hook`)
+
+	// secretURLs have a password in them, when they are passed to a build.
+	secretURLs = wordSet(`database_url database_uri db_url mongodb_uri mongodb_url mongo_uri mongo_url postgres_url postgresql_url
+		mysql_url sqlalchemy_database_uri`)
 
 	// harmlessNames hold none though a word of theirs says so.
 	harmlessNames = wordSet(`gpg_key gpg_keys sort_key cache_key primary_key foreign_key partition_key hash_key range_key public_key site_key
 		recaptcha_site_key host_key ssh_host_key ssh_known_hosts google_application_credentials aws_access_key_id aws_shared_credentials_file
 		tokenizers_parallelism max_tokens pass compass token_count secret_dummy secret_key_base_dummy apt_key release_key repo_key key
 		signing_key_url oauth git_askpass ssh_askpass sudo_askpass askpass debian_frontend credential_helper gpg_signing_key git_signing_key
-		app_name license_key_file pat pw pwd oldpwd stop_token eos_token bos_token pad_token unk_token token_type csrf xsrf
+		app_name license_key_file mysql_random_root_password mariadb_random_root_password pw pwd oldpwd stop_token eos_token bos_token pad_token unk_token token_type csrf xsrf
 		csrf_token_name csrf_cookie password_hash password_hashers secret_server`)
 )
 
@@ -159,10 +173,12 @@ func placeholder(value string) bool {
 		return true
 	case placeholderWords[strings.Trim(l, "!._-")]:
 		return true
+	case nameOfSecret.MatchString(v) && secretName(v): // DISCORD_BOT_TOKEN, where the token should be
+		return true
 	case strings.Trim(v, "0123456789") == "" && len(v) < 4:
 		return true
 	}
-	for _, p := range []string{"change", "replace", "your-", "your_", "my-", "insert", "todo", "fixme", "placeholder", "example", "dummy", "not-", "not_", "fake", "enter-", "set-me", "build-time", "buildtime", "override"} {
+	for _, p := range []string{"change", "replace", "please", "if_you", "if-you", "your-", "your_", "my-", "insert", "todo", "fixme", "placeholder", "example", "dummy", "not-", "not_", "fake", "enter-", "set-me", "build-time", "buildtime", "override"} {
 		if strings.HasPrefix(l, p) && len(l) < 40 {
 			return true
 		}
@@ -175,9 +191,15 @@ func placeholder(value string) bool {
 	return pathLike(v)
 }
 
+var nameOfSecret = regexp.MustCompile(`^[A-Z]+(_[A-Z]+)+$`)
+
 // asksForValue says whether a default is there to be replaced by the caller.
 func asksForValue(v string) bool {
 	l := strings.ToLower(strings.Trim(v, `"' `))
+	switch l {
+	case "none", "null", "nil", "unset", "undefined", "empty", "n/a", "na", "required", "local", "xxx":
+		return true
+	}
 	if l == "" || strings.HasPrefix(l, "<") && strings.HasSuffix(l, ">") {
 		return true
 	}

@@ -1,6 +1,10 @@
 package check
 
-import "testing"
+import (
+	"os"
+	"strings"
+	"testing"
+)
 
 // The names that real Dockerfiles give their secrets, and names that look
 // like it. Docker's own check catches 8 of such 32 and flags 9 of such 16.
@@ -34,6 +38,29 @@ func TestSecretNames(t *testing.T) {
 	}
 	if flagged > 1 {
 		t.Errorf("%d of %d harmless names are flagged, want at most 1", flagged, len(harmless))
+	}
+}
+
+// What was learned from the names of a stranger stays learned.
+func TestStrangersNames(t *testing.T) {
+	b, err := os.ReadFile("testdata/names.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	count, wrong := map[string]int{}, map[string]int{}
+	for line := range strings.Lines(string(b)) {
+		kind, name, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if !ok || kind == "#" {
+			continue
+		}
+		count[kind]++
+		if secretName(name) != (kind == "T") {
+			wrong[kind]++
+			t.Logf("%s %s", kind, name)
+		}
+	}
+	if count["T"] < 60 || count["H"] < 60 || wrong["T"] > 1 || wrong["H"] > 0 {
+		t.Errorf("%d of %d secret names are missed, %d of %d harmless ones flagged", wrong["T"], count["T"], wrong["H"], count["H"])
 	}
 }
 

@@ -566,6 +566,9 @@ func (c *checker) inline(f *finding, fl shellflow.Flow, sc script) {
 	f.id, f.confidence = idInline, report.ConfidenceMedium
 	f.rests = []report.Rest{report.RestHistory, report.RestProvenance, report.RestLog}
 	f.message = fmt.Sprintf("%s is given a password or token that is written out", fl.By)
+	if name, ok := strings.CutSuffix(fl.By, "="); ok {
+		f.message = fmt.Sprintf("%s is set to a password or token that is written out", name)
+	}
 	around := c.inlineValue(f, fl, sc)
 	tool, _, _ := strings.Cut(fl.By, " ")
 	if indexTools[tool] && strings.Contains(around, "://") {

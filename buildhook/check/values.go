@@ -46,7 +46,12 @@ func (c *checker) secretValue(in *instruction, name, value string, known bool, i
 		is = true
 	case known && len(urlPasswords(value)) > 0:
 		is = true
-	case secretName(name):
+	case in.name == "ARG" && secretURLs[strings.ToLower(name)]:
+		is = !known || asksForValue(value)
+	case secretName(name), in.name == "ARG" && c.d.feeds()[name]:
+		if in.name == "ENV" && !known {
+			return inherited // what an ARG or the base image sets is told there, or not known
+		}
 		is = !known || !placeholder(value) || in.name == "ARG" && asksForValue(value)
 	}
 	if !is || len(inherited) > 0 && in.name == "ENV" {
@@ -119,6 +124,7 @@ func (c *checker) inStage(f *finding, literal bool) *finding {
 	if literal && !slices.Contains(f.rests, report.RestProvenance) {
 		f.rests = append(f.rests, report.RestProvenance)
 	}
+	f.message = strings.Replace(f.message, "in the config of the image, and in the environment of every container", "in the environment of a stage", 1)
 	f.message += fmt.Sprintf(" (in the stage %s, which is not shipped)", s.title())
 	return f
 }
@@ -150,8 +156,8 @@ func (c *checker) visitArg(in *instruction, st *state, kvs []instructions.KeyVal
 			continue
 		}
 		own := labels[len(labels)-1]
-		if kv.Value != nil && own.in == in && !strings.Contains(*kv.Value, "$") && own.name == kv.Key && v.value == own.value && !placeholder(own.value) && own.value == strings.Trim(*kv.Value, `"'`) {
-			f := &finding{id: idArgDefault, in: in, at: at, key: kv.Key, value: value, message: fmt.Sprintf("ARG %s has a default that looks like a secret", kv.Key),
+		if kv.Value != nil && own.in == in && !strings.Contains(*kv.Value, "$") && own.name == kv.Key && v.value == own.value && !placeholder(own.value) && !asksForValue(own.value) && own.value == strings.Trim(*kv.Value, `"'`) {
+			f := &finding{id: idArgDefault, in: in, at: at, key: kv.Key, value: value, message: fmt.Sprintf("ARG %s has a default that looks like a secret: docker history shows it, or what --build-arg gives in its place", kv.Key),
 				rests: []report.Rest{report.RestHistory, report.RestProvenance}}
 			c.literal(f, kv.Key, own.value)
 			own.find = c.add(c.inStage(f, true))
@@ -167,7 +173,7 @@ func (c *checker) visitArg(in *instruction, st *state, kvs []instructions.KeyVal
 			continue
 		}
 		f := &finding{id: idArgHistory, in: in, at: at, key: kv.Key,
-			message: fmt.Sprintf("the value of %s is kept in the image's history: in the entry of ARG, and of every RUN after it", kv.Key),
+			message: fmt.Sprintf("docker history shows the value of %s, at the ARG and at every RUN after it", kv.Key),
 			rests:   []report.Rest{report.RestHistory, report.RestProvenance, report.RestBuildCache}}
 		if !in.stage.exported && !c.o.CacheMax {
 			f.id = idArgProvenance
@@ -179,7 +185,7 @@ func (c *checker) visitArg(in *instruction, st *state, kvs []instructions.KeyVal
 			f.rests = []report.Rest{report.RestProvenance, report.RestBuildCache}
 		}
 		if !secretName(kv.Key) {
-			f.message = strings.Replace(f.message, kv.Key, kv.Key+", which is given a secret,", 1)
+			f.message = strings.Replace(f.message, kv.Key, kv.Key+", which is a secret by what it is used for,", 1)
 		}
 		id := secretID(kv.Key)
 		f.fix = fmt.Sprintf("Take the ARG away, mount the secret where it is used, with RUN --mount=type=secret,id=%s,env=%s,required=true, and build with --secret id=%s,env=%s in place of --build-arg.", id, kv.Key, id, kv.Key)
@@ -249,6 +255,9 @@ func (c *checker) visitEnv(in *instruction, st *state, e *evaluator, kvs instruc
 			continue
 		}
 		l := labels[0]
+		if reference.MatchString(kv.Value) {
+			f.value = extent{} // the name of a variable
+		}
 		f.id, f.message = idEnvFromArg, fmt.Sprintf("ENV %s keeps %s in the config of the image, and in the environment of every container", kv.Key, l.describe())
 		if l.in != nil {
 			f.also = append(f.also, also{c.d.src, l.in.extent(c.d.src), l.describe() + " is set here"})

@@ -175,6 +175,8 @@ var passwordOptions = []passwordOption{
 	{command: "skopeo copy", options: []string{"--src-creds", "--dest-creds", "--creds"}, user: true},
 	{command: "psexec", options: []string{"-p"}},
 	{command: "subscription-manager register", options: []string{"--password"}},
+	{command: "unrar", options: []string{"-p"}, glued: true},
+	{command: "x11vnc", options: []string{"-storepasswd", "-passwd"}},
 	{command: "svn", options: []string{"--password"}},
 	{command: "oc login", options: []string{"--token", "-p", "--password"}},
 }

@@ -51,6 +51,13 @@ func (r *run) keyMaker(c *cmdline) bool {
 		if f, ok := lookupOption(opts, "-f"); ok && !hasOption(opts, "-y") {
 			r.makes(c, "dropbearkey", f)
 		}
+	case "rndc-confgen":
+		opts, _ := options(args, "bcknprstu", "-A")
+		if f, ok := lookupOption(opts, "-c"); ok {
+			r.makes(c, "rndc-confgen", f)
+		} else if hasOption(opts, "-a") {
+			r.makes(c, "rndc-confgen", known("/etc/bind/rndc.key"))
+		}
 	case "age-keygen":
 		opts, _ := options(args, "o", "--output")
 		if !hasOption(opts, "-y") {
