@@ -49,11 +49,22 @@ func (m BlobMatch) Preview() string { return m.Redacted }
 
 // ScanBlob scans one blob.
 func ScanBlob(ctx context.Context, b *layerwalk.Blob, s *detect.Scanner, o layerwalk.ReadOptions) *BlobResult {
-	return scanBlob(ctx, b, s, o, nil)
+	return scanBlob(ctx, b, s, o, nil, nil)
 }
 
-func scanBlob(ctx context.Context, b *layerwalk.Blob, s *detect.Scanner, o layerwalk.ReadOptions, v *Vault) *BlobResult {
-	w := &blobScan{scanner: s, vault: v, res: &BlobResult{Ledger: &layerwalk.Ledger{}}, at: map[string][]int{}}
+// Tap sees what is scanned: a file's path and its bytes. What it returns is
+// scanned in their place, to its end; nil leaves the file out. It is also
+// given the texts that are no files: names, link targets, headers, and the
+// fields of documents, with their names.
+type Tap func(place report.Place, path string, r io.Reader) io.Reader
+
+// ScanBlobTap is ScanBlob with somebody who looks on.
+func ScanBlobTap(ctx context.Context, b *layerwalk.Blob, s *detect.Scanner, o layerwalk.ReadOptions, tap Tap) *BlobResult {
+	return scanBlob(ctx, b, s, o, nil, tap)
+}
+
+func scanBlob(ctx context.Context, b *layerwalk.Blob, s *detect.Scanner, o layerwalk.ReadOptions, v *Vault, tap Tap) *BlobResult {
+	w := &blobScan{scanner: s, vault: v, tap: tap, res: &BlobResult{Ledger: &layerwalk.Ledger{}}, at: map[string][]int{}}
 	r := b.Read(ctx, o)
 	w.walk(ctx, r)
 	w.res.Summary = r.Summary()
@@ -67,6 +78,7 @@ const maxBlobMatches = 100_000
 type blobScan struct {
 	scanner *detect.Scanner
 	vault   *Vault
+	tap     Tap // nil: none
 	res     *BlobResult
 	at      map[string][]int // matches in the file of a path, to be superseded or linked to
 	full    bool
@@ -156,7 +168,15 @@ func (w *blobScan) entry(e *layerwalk.Entry) {
 		return
 	}
 	w.head = headReader{r: e}
+	if w.tap != nil {
+		if w.head.r = w.tap(place, e.Name, e); w.head.r == nil {
+			return
+		}
+	}
 	w.scan(place, e, &w.head)
+	if w.tap != nil {
+		io.Copy(io.Discard, &w.head) // errors of reading are the walker's to report
+	}
 	if w.head.packed() {
 		w.res.Packed++
 	}
@@ -192,10 +212,15 @@ func (w *blobScan) field(e *layerwalk.Entry) {
 	if len(e.Prefix)+int(e.Size) < 8 {
 		return // no rule matches so little, and documents of numbers have millions
 	}
-	var r io.Reader = e
+	r := io.Reader(e)
 	prefix := int64(len(e.Prefix))
+	if w.tap != nil {
+		if r = w.tap(report.PlaceConfig, e.Name, e); r == nil {
+			return
+		}
+	}
 	if prefix > 0 {
-		r = io.MultiReader(strings.NewReader(e.Prefix), e)
+		r = io.MultiReader(strings.NewReader(e.Prefix), r)
 	}
 	for m, err := range w.scanner.Scan("", r) {
 		if err != nil {
@@ -216,6 +241,11 @@ func (w *blobScan) field(e *layerwalk.Entry) {
 func (w *blobScan) short(place report.Place, path string, text []byte) {
 	if len(text) < 8 {
 		return
+	}
+	if w.tap != nil {
+		if r := w.tap(place, path, bytes.NewReader(text)); r != nil {
+			io.Copy(io.Discard, r)
+		}
 	}
 	for m, err := range w.scanner.ScanBytes("", text) {
 		if err != nil {

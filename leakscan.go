@@ -38,6 +38,7 @@ type Options struct {
 	MaxBytes int64             // cap on one blob, decompressed, in bytes; 0: layerwalk.DefaultMaxBytes
 	Progress func(Progress)    // told what is being read, from several goroutines; nil: nobody
 	Secrets  *Vault            // keeps what was found, to be shown; nil: thrown away with the scan
+	Tap      Tap               // looks on; called from several goroutines; nil: nobody
 	Version  string            // of the tool, for the report; "": the module's
 }
 
@@ -171,7 +172,7 @@ func (s *scan) source(ctx context.Context, src *layerwalk.Source) {
 			ro.Progress = func(n int64) { s.progress(Progress{Kind: BlobRead, Ref: src.Ref, Blob: b.ID, Bytes: n}) }
 		}
 		s.progress(Progress{Kind: BlobStarted, Ref: src.Ref, Blob: b.ID, Bytes: b.Size})
-		res := scanBlob(ctx, b, s.scanner, ro, s.secrets)
+		res := scanBlob(ctx, b, s.scanner, ro, s.secrets, s.o.Tap)
 		s.progress(Progress{Kind: BlobDone, Ref: src.Ref, Blob: b.ID})
 		mu.Lock()
 		results[b.ID] = res

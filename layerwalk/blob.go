@@ -34,6 +34,19 @@ type Blob struct {
 	plain  bool // a user's file: JSON in it is text like any other
 }
 
+// NewBlob is a blob of bytes that are at hand: a document that no image has
+// yet, for instance.
+func NewBlob(id string, data []byte) *Blob {
+	return &Blob{ID: id, Size: int64(len(data)), open: func(context.Context) (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(data)), nil
+	}}
+}
+
+// NewDir is a directory as a blob: one layer.
+func NewDir(dir string) *Blob {
+	return &Blob{ID: dir, Size: -1, walk: func(ctx context.Context, yield func(*Entry, error) bool) { walkDir(ctx, dir, yield) }}
+}
+
 // ReadOptions tune how a blob is read. The zero value works.
 type ReadOptions struct {
 	Memory   *Memory       // shared budget of large decompression windows; nil: none

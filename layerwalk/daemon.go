@@ -87,6 +87,16 @@ func dockerEndpoint(o Options) (endpoint, error) {
 	return e, nil
 }
 
+// DockerAPI gives an HTTP client for the daemon that the docker command would talk
+// to, and the base of its URLs.
+func DockerAPI(o Options) (*http.Client, string, error) {
+	e, err := dockerEndpoint(o)
+	if err != nil {
+		return nil, "", err
+	}
+	return e.client()
+}
+
 // podmanEndpoint finds podman's service, which speaks Docker's API as well.
 func podmanEndpoint(o Options) (endpoint, error) {
 	if h := o.getenv("CONTAINER_HOST"); h != "" {

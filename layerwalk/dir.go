@@ -23,7 +23,7 @@ func openDir(_ context.Context, dir string, _ Options) (*Source, error) {
 		return nil, &hintError{errors.New("it is not a directory"), "file: scans a single file."}
 	}
 	src := &Source{Kind: Dir, Detail: dir}
-	b := &Blob{ID: dir, Size: -1, walk: func(ctx context.Context, yield func(*Entry, error) bool) { walkDir(ctx, dir, yield) }}
+	b := NewDir(dir)
 	src.images = []*Image{{Layers: []Layer{{Blob: b}}}}
 	src.collect()
 	return src, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/leakscan/leakscan/detect"
 	"github.com/leakscan/leakscan/rules"
 )
 
@@ -100,6 +101,13 @@ func (c *checker) maskedSource(s *source) []byte {
 	}
 	s.masked = []byte(strings.Join(lines, "\n"))
 	return s.masked
+}
+
+// Masked is a file of a build without what looks like a secret in it, with the
+// same lines.
+func Masked(s *detect.Scanner, name string, data []byte) []byte {
+	c := &checker{scanner: s}
+	return c.maskedSource(newSource(name, data))
 }
 
 // hide takes out the values that are known, and the passwords in URLs.

@@ -64,6 +64,16 @@ func secretName(name string) bool {
 	return false
 }
 
+// IsSecret says whether a variable of this name and value holds a secret, as the
+// checks of ARG and ENV see it: by a name that says so and a value that does
+// not deny it, or by a password in a URL.
+func IsSecret(name, value string) bool {
+	if len(urlPasswords(value)) > 0 {
+		return true
+	}
+	return !proxyVariable(name) && secretName(name) && !placeholder(value)
+}
+
 // nameWords splits a name at separators, and where lower case turns to upper:
 // "aws.secretAccessKey" is aws, secret, access, key.
 func nameWords(name string) []string {
@@ -286,4 +296,13 @@ func exampleCredential(v string) bool {
 		return true
 	}
 	return false
+}
+
+// URLPassword is the first password, or token, in the URLs of a text; "" if
+// there is none.
+func URLPassword(text string) string {
+	for _, sp := range urlPasswords(text) {
+		return text[sp[0]:sp[1]]
+	}
+	return ""
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -45,6 +46,13 @@ func run(args []string) int {
 	defer cancel()
 	defer a.catch(cancel)()
 	root := a.rootCommand()
+	if args = a.asPlugin(args); len(args) == 1 && args[0] == "docker-cli-plugin-metadata" {
+		if err := a.pluginMetadata(); err != nil {
+			a.complain(err)
+			return exitIncomplete
+		}
+		return 0
+	}
 	root.SetArgs(args)
 	if err := root.ExecuteContext(ctx); err != nil {
 		a.complain(err)
@@ -60,6 +68,15 @@ func run(args []string) int {
 		return exitSignal + int(s)
 	}
 	return a.code
+}
+
+// asPlugin takes away the word with which docker calls its plugin: docker
+// leakscan build runs docker-leakscan leakscan build.
+func (a *app) asPlugin(args []string) []string {
+	if len(args) > 0 && args[0] == "leakscan" && strings.HasPrefix(filepath.Base(os.Args[0]), "docker-leakscan") {
+		return args[1:]
+	}
+	return args
 }
 
 // catch ends the work at the first SIGINT or SIGTERM, so that what was found
@@ -126,6 +143,7 @@ func (a *app) fromEnv(fs *pflag.FlagSet) error {
 func (a *app) rootCommand() *cobra.Command {
 	root := a.scanCommand()
 	root.AddCommand(a.checkCommand(), a.explainCommand(), a.extractCommand(), a.rulesCommand(), a.demoCommand(), a.versionCommand())
+	root.AddCommand(a.buildCommands()...)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SilenceErrors = true
@@ -143,7 +161,8 @@ func (a *app) rootCommand() *cobra.Command {
 // warnOfVariables tells of LEAKSCAN_ variables that no command has a flag for:
 // one that is misspelt would be ignored without a word.
 func (a *app) warnOfVariables(root *cobra.Command) {
-	known := map[string]bool{"LEAKSCAN_E2E": true, "LEAKSCAN_BENCH": true} // of the tests
+	known := map[string]bool{"LEAKSCAN_E2E": true, "LEAKSCAN_BENCH": true, // of the tests
+		"LEAKSCAN_INSIDE": true} // set for what runs behind a gate
 	for _, c := range append(root.Commands(), root) {
 		c.Flags().VisitAll(func(f *pflag.Flag) { known[variable(f)] = true })
 	}

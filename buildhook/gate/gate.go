@@ -1,0 +1,177 @@
+// Package gate stands between a build tool and BuildKit, and keeps a result
+// with secrets in it from being exported.
+//
+// It is a proxy (proxy.go) for BuildKit's gRPC API, and for the Docker API that
+// carries it (engine.go). All passes through untouched but for the one call
+// with which a client gives its result to be exported, LLBBridge/Return: before
+// it is passed on, the result is scanned inside the same build (scan.go,
+// package step), and with a leak in it an error is passed on in its place.
+// Whatever can't be looked at is not let through.
+package gate
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/leakscan/leakscan/buildhook/known"
+	"github.com/leakscan/leakscan/detect"
+	"github.com/leakscan/leakscan/report"
+	"github.com/leakscan/leakscan/rules"
+)
+
+// Options of a gate. Upstream is needed; all else has a useful zero value.
+type Options struct {
+	Upstream Upstream
+	Rules    *rules.Set // nil: rules.Default
+	RuleFile []byte     // the text that Rules was read from, for the scan in the build; nil: the default ones
+	Version  string     // of leakscan
+
+	// Known are the secrets of the invocation, with their values.
+	Known []known.Value
+	// Key is the user's own, of 32 bytes: what the scanner has found is kept in
+	// BuildKit's cache under a name that nobody without it can make up. nil: a
+	// random one, and nothing is cached.
+	Key []byte
+
+	// Scanner is the file of the leakscan binary for Linux that runs in the
+	// build; "": this program's.
+	Scanner string
+
+	// FailOn is the severity from which on a leak stops a build; "": low.
+	FailOn report.Severity
+	// FailOnBase is the same for what the base images bring; "": high.
+	FailOnBase report.Severity
+	// LetThrough lets a build through that could not be scanned. It is told.
+	LetThrough bool
+
+	// Told is called with the result of every scan, from several goroutines;
+	// nil: nobody.
+	Told func(*report.Check)
+}
+
+// Upstream is how BuildKit is reached.
+type Upstream struct {
+	// Dial opens a connection for gRPC.
+	Dial func(ctx context.Context) (net.Conn, error)
+	// Engine is set if BuildKit is part of an engine with Docker's API.
+	Engine *Engine
+}
+
+// Gate is a gate in front of one BuildKit.
+type Gate struct {
+	o       Options
+	up      *grpc.ClientConn
+	scanner *detect.Scanner
+	server  *grpc.Server
+
+	mu     sync.Mutex
+	builds map[string]*build // by the ref of Control/Solve
+	given  []known.Value     // Options.Known, and what the builds were given
+	known  *known.Set        // of these
+
+	session *scanSession
+
+	programOnce sync.Once
+	prog        *program
+	programErr  error
+}
+
+// New makes a gate. It talks to nobody yet.
+func New(o Options) (*Gate, error) {
+	if o.Upstream.Dial == nil {
+		return nil, errors.New("the gate has no BuildKit behind it")
+	}
+	if o.Rules == nil {
+		set, err := rules.Default()
+		if err != nil {
+			return nil, err
+		}
+		o.Rules = set
+	}
+	o.FailOn = cmp.Or(o.FailOn, report.SeverityLow)
+	o.FailOnBase = cmp.Or(o.FailOnBase, report.SeverityHigh)
+	o.Version = cmp.Or(o.Version, "dev")
+	key, err := saltOf(o.Key)
+	if err != nil {
+		return nil, err
+	}
+	o.Key = key
+	scanner, err := detect.New(o.Rules, detect.Options{})
+	if err != nil {
+		return nil, err
+	}
+	dial := o.Upstream.Dial
+	up, err := grpc.NewClient("passthrough:///buildkit",
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return dial(ctx) }),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
+		grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window))
+	if err != nil {
+		return nil, fmt.Errorf("connecting to BuildKit: %w", err)
+	}
+	g := &Gate{o: o, up: up, scanner: scanner, given: o.Known, known: known.New(o.Key, o.Known), builds: map[string]*build{}}
+	g.session = newScanSession(g)
+	g.server = grpc.NewServer(grpc.UnknownServiceHandler(g.handle), grpc.ForceServerCodecV2(rawCodec{}),
+		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
+		grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window))
+	return g, nil
+}
+
+const (
+	// maxMessage is more than BuildKit itself takes (16 MiB).
+	maxMessage = 64 << 20
+	// window lets a build context flow at the speed of the machine.
+	window = 4 << 20
+)
+
+// Serve takes the connections of build clients that speak gRPC, until the
+// listener is closed.
+func (g *Gate) Serve(l net.Listener) error {
+	if err := g.server.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// values are the secrets that are known by now.
+func (g *Gate) values() *known.Set {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.known
+}
+
+// learn adds secrets that a build is given.
+func (g *Gate) learn(values ...known.Value) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := len(g.given)
+	for _, v := range values {
+		if !slices.ContainsFunc(g.given, func(o known.Value) bool { return o.Name == v.Name && bytes.Equal(o.Value, v.Value) }) {
+			g.given = append(g.given, v)
+		}
+	}
+	if len(g.given) > n {
+		g.known = known.New(g.o.Key, g.given)
+	}
+}
+
+// Close ends all that goes through the gate. Builds that are not done fail.
+func (g *Gate) Close() error {
+	g.server.Stop()
+	g.session.close()
+	if e := g.o.Upstream.Engine; e != nil {
+		e.removeScanner()
+	}
+	err := g.up.Close()
+	g.values().Wipe()
+	return err
+}

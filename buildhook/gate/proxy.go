@@ -1,0 +1,209 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// rawCodec passes messages on as they are.
+type rawCodec struct{}
+
+// message is the bytes of a message.
+type message struct{ data mem.BufferSlice }
+
+func (rawCodec) Name() string { return "proto" }
+
+func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
+	m, ok := v.(*message)
+	if !ok {
+		return nil, fmt.Errorf("the gate sends no %T", v)
+	}
+	return m.data, nil // freed when it is sent
+}
+
+func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	m, ok := v.(*message)
+	if !ok {
+		return fmt.Errorf("the gate receives no %T", v)
+	}
+	data.Ref()
+	m.data = data
+	return nil
+}
+
+// take gives the bytes and forgets them.
+func (m *message) take() []byte {
+	b := m.data.Materialize()
+	m.data.Free()
+	m.data = nil
+	return b
+}
+
+func messageOf(b []byte) *message { return &message{mem.BufferSlice{mem.SliceBuffer(b)}} }
+
+// The calls that the gate looks at.
+const (
+	controlSolve  = "/moby.buildkit.v1.Control/Solve"
+	controlStatus = "/moby.buildkit.v1.Control/Status"
+	bridgeSolve   = "/moby.buildkit.v1.frontend.LLBBridge/Solve"
+	bridgeReturn  = "/moby.buildkit.v1.frontend.LLBBridge/Return"
+)
+
+const buildIDKey = "buildkit-controlapi-buildid"
+
+// handle serves every call there is.
+func (g *Gate) handle(_ any, down grpc.ServerStream) error {
+	method, ok := grpc.MethodFromServerStream(down)
+	if !ok {
+		return status.Error(codes.Internal, "leakscan: a call without a name")
+	}
+	md, _ := metadata.FromIncomingContext(down.Context())
+	ctx, cancel := context.WithCancel(metadata.NewOutgoingContext(down.Context(), passedOn(md)))
+	defer cancel()
+	var id string
+	if ids := md.Get(buildIDKey); len(ids) == 1 {
+		id = ids[0]
+	}
+	var err error
+	switch method {
+	case controlSolve:
+		err = g.unary(ctx, down, method, g.controlSolve)
+	case bridgeSolve:
+		err = g.unary(ctx, down, method, func(ctx context.Context, in []byte, call caller) ([]byte, error) {
+			return g.bridgeSolve(ctx, id, in, call)
+		})
+	case bridgeReturn:
+		err = g.unary(ctx, down, method, func(ctx context.Context, in []byte, call caller) ([]byte, error) {
+			return g.bridgeReturn(ctx, id, in, call)
+		})
+	case controlStatus:
+		err = g.forward(ctx, cancel, down, method, g.newRedactor().message)
+	default:
+		err = g.forward(ctx, cancel, down, method, nil)
+	}
+	return g.masked(err)
+}
+
+// passedOn are the headers of a call that its other end is to see.
+func passedOn(md metadata.MD) metadata.MD {
+	out := metadata.MD{}
+	for k, v := range md {
+		if k == "content-type" || k == "user-agent" || strings.HasPrefix(k, ":") || strings.HasPrefix(k, "grpc-") {
+			continue // of this connection
+		}
+		out[k] = v
+	}
+	return out
+}
+
+// caller makes a unary call to BuildKit.
+type caller func(ctx context.Context, in []byte) ([]byte, error)
+
+// unary serves a call of one message each way.
+func (g *Gate) unary(ctx context.Context, down grpc.ServerStream, method string, do func(context.Context, []byte, caller) ([]byte, error)) error {
+	var in message
+	if err := down.RecvMsg(&in); err != nil {
+		return err
+	}
+	out, err := do(ctx, in.take(), func(ctx context.Context, in []byte) ([]byte, error) {
+		var out message
+		var header, trailer metadata.MD
+		err := g.up.Invoke(ctx, method, messageOf(in), &out, grpc.ForceCodecV2(rawCodec{}), grpc.Header(&header), grpc.Trailer(&trailer))
+		down.SetHeader(header)
+		down.SetTrailer(trailer)
+		if err != nil {
+			return nil, err
+		}
+		return out.take(), nil
+	})
+	if err != nil {
+		return err
+	}
+	return down.SendMsg(messageOf(out))
+}
+
+// forward passes a stream on. change, if there is one, sees what BuildKit
+// sends; it gives nil for what it keeps back, and is asked once more, with nil,
+// at the end.
+func (g *Gate) forward(ctx context.Context, cancel context.CancelFunc, down grpc.ServerStream, method string, change func([]byte) []byte) error {
+	up, err := g.up.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, method, grpc.ForceCodecV2(rawCodec{}))
+	if err != nil {
+		return err
+	}
+	go func() {
+		for {
+			var m message
+			if err := down.RecvMsg(&m); err != nil {
+				if errors.Is(err, io.EOF) {
+					up.CloseSend()
+				} else {
+					cancel()
+				}
+				return
+			}
+			if err := up.SendMsg(&m); err != nil {
+				return // RecvMsg of the same stream says why
+			}
+		}
+	}()
+	if header, err := up.Header(); err == nil {
+		down.SendHeader(header)
+	}
+	for {
+		var m message
+		if err := up.RecvMsg(&m); err != nil {
+			if change != nil {
+				if rest := change(nil); rest != nil {
+					down.SendMsg(messageOf(rest))
+				}
+			}
+			down.SetTrailer(up.Trailer())
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+		if change != nil {
+			b := change(m.take())
+			if b == nil {
+				continue
+			}
+			m = *messageOf(b)
+		}
+		if err := down.SendMsg(&m); err != nil {
+			return err
+		}
+	}
+}
+
+// masked takes known values out of an error's text: BuildKit quotes commands.
+func (g *Gate) masked(err error) error {
+	values := g.values()
+	if err == nil || values.Empty() {
+		return err
+	}
+	st, ok := status.FromError(err)
+	if !ok {
+		return err
+	}
+	p := st.Proto()
+	if m := string(values.Mask([]byte(p.Message))); m != p.Message {
+		p.Message = m
+	}
+	for _, d := range p.Details {
+		if masked := values.Mask(d.Value); len(masked) != len(d.Value) || string(masked) != string(d.Value) {
+			p.Details = nil // a length in it would be wrong: the text stays
+			break
+		}
+	}
+	return status.FromProto(p).Err()
+}

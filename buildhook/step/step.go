@@ -1,0 +1,266 @@
+// Package step is the part of the gate that runs inside a build: the leakscan
+// binary, as a step of BuildKit's without network, over the files that each
+// instruction of the user's build has written. Its report is a file that the
+// gate reads back.
+package step
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/leakscan/leakscan"
+	"github.com/leakscan/leakscan/buildhook/known"
+	"github.com/leakscan/leakscan/detect"
+	"github.com/leakscan/leakscan/layerwalk"
+	"github.com/leakscan/leakscan/report"
+	"github.com/leakscan/leakscan/rules"
+)
+
+// Where things are in the step. A directory of Src is what one instruction has
+// written, one of Final a result as it is at the end.
+const (
+	Binary = "/leakscan"
+	Src    = "/src"
+	Final  = "/final"
+	Prints = "/leakscan-config/known"
+	Config = "/leakscan-config/rules.toml"
+	Out    = "/out"
+	File   = "report.json" // in Out
+)
+
+// Schema names the form of a [Report].
+const Schema = "leakscan.step/1"
+
+// Report is what the step has found. There is no secret in it.
+type Report struct {
+	Schema  string `json:"schema"`
+	Version string `json:"version"`
+	Dirs    []Dir  `json:"dirs"` // in the order of their names
+}
+
+// Dir is a directory of Src.
+type Dir struct {
+	Name   string               `json:"name"`
+	Result *leakscan.BlobResult `json:"result"`
+	Known  []Known              `json:"known,omitempty"`
+
+	// Kept tells for each path with a match in which directories of Final
+	// there still is such a file.
+	Kept map[string][]string `json:"kept,omitempty"`
+}
+
+// Known is a place of a secret whose value is known.
+type Known struct {
+	Place  report.Place `json:"place"`
+	Path   string       `json:"path"`
+	Name   string       `json:"name"` // of the secret
+	Form   string       `json:"form"` // its spelling
+	Offset int64        `json:"offset"`
+}
+
+// Options of a step. Root is the directory that the paths above are in: "/",
+// but for tests.
+type Options struct {
+	Root    string
+	Version string
+	Dedupe  bool // the directories are whole states: a file that several of them share is scanned in the first
+}
+
+// Run scans, and writes the report to Out. An error means that there is none.
+func Run(ctx context.Context, o Options) error {
+	root := func(p string) string { return filepath.Join(o.Root, p) }
+	set, err := ruleSet(root(Config))
+	if err != nil {
+		return err
+	}
+	scanner, err := detect.New(set, detect.Options{})
+	if err != nil {
+		return err
+	}
+	prints := &known.Prints{}
+	if b, err := os.ReadFile(root(Prints)); err == nil {
+		if prints, err = known.Parse(b); err != nil {
+			return fmt.Errorf("reading %s: %w", Prints, err)
+		}
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	names, err := subdirs(root(Src))
+	if err != nil {
+		return err
+	}
+	finals, err := subdirs(root(Final))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	rep := Report{Schema: Schema, Version: o.Version, Dirs: make([]Dir, len(names))}
+	var seen *shared
+	if o.Dedupe {
+		seen = &shared{files: map[identity]bool{}}
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, name := range names {
+		scan := func() error {
+			d := &rep.Dirs[i]
+			d.Name = name
+			dir := root(filepath.Join(Src, name))
+			w := &watcher{dir: dir, prints: prints, seen: seen}
+			d.Result = leakscan.ScanBlobTap(ctx, layerwalk.NewDir(dir), scanner, layerwalk.ReadOptions{}, w.tap)
+			d.Result.Ledger = nil // large, and nobody asks
+			d.Known = w.known()
+			d.Kept = kept(d, func(final string) string { return root(filepath.Join(Final, final)) }, finals)
+			return ctx.Err()
+		}
+		if seen != nil { // which of two is the first must not depend on the time
+			if err := scan(); err != nil {
+				return err
+			}
+			continue
+		}
+		g.Go(scan)
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	b, err := json.Marshal(rep)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(root(filepath.Join(Out, File)), b, 0o644)
+}
+
+func ruleSet(config string) (*rules.Set, error) {
+	f, err := os.Open(config)
+	if errors.Is(err, os.ErrNotExist) {
+		return rules.Default()
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.Close()
+	set, err := rules.Load(config)
+	if err != nil {
+		return nil, fmt.Errorf("reading the rules: %w", err)
+	}
+	return set, nil
+}
+
+func subdirs(dir string) (names []string, err error) {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, err
+}
+
+// kept says which files with matches are still there at the end.
+func kept(d *Dir, dir func(final string) string, finals []string) map[string][]string {
+	out := map[string][]string{}
+	note := func(p string) {
+		if _, done := out[p]; done || p == "" || len(finals) == 0 {
+			return
+		}
+		out[p] = nil
+		for _, f := range finals {
+			if _, err := os.Lstat(filepath.Join(dir(f), filepath.FromSlash(filepath.Clean("/"+p)))); err == nil {
+				out[p] = append(out[p], f)
+			}
+		}
+	}
+	for _, m := range d.Result.Matches {
+		note(m.Path)
+	}
+	for _, k := range d.Known {
+		note(k.Path)
+	}
+	return out
+}
+
+// watcher looks for known values in what passes by.
+type watcher struct {
+	dir    string
+	prints *known.Prints
+	seen   *shared // nil: every file is scanned
+	scans  []watched
+}
+
+type watched struct {
+	place report.Place
+	path  string
+	*known.Scan
+}
+
+func (w *watcher) tap(place report.Place, path string, r io.Reader) io.Reader {
+	if w.seen != nil && place == report.PlaceFile && w.seen.before(filepath.Join(w.dir, filepath.FromSlash(path))) {
+		return nil
+	}
+	if w.prints.Empty() {
+		return r
+	}
+	w.settle()
+	s := w.prints.Scan(r)
+	w.scans = append(w.scans, watched{place, path, s})
+	return s
+}
+
+// settle forgets the last scan if it has found nothing: there are as many as
+// there are files.
+func (w *watcher) settle() {
+	if n := len(w.scans); n > 0 && len(w.scans[n-1].Hits()) == 0 {
+		w.scans = w.scans[:n-1]
+	}
+}
+
+// maxKnown bounds the places of known values in one directory.
+const maxKnown = 1000
+
+func (w *watcher) known() (out []Known) {
+	w.settle()
+	for _, s := range w.scans {
+		for _, h := range s.Hits() {
+			if len(out) < maxKnown {
+				out = append(out, Known{Place: s.place, Path: layerwalk.Text(s.path), Name: h.Name, Form: h.Form, Offset: h.Offset})
+			}
+		}
+	}
+	return slices.Clip(out)
+}
+
+// shared remembers the files of the states below.
+type shared struct {
+	mu    sync.Mutex
+	files map[identity]bool
+}
+
+// before reports whether the very file was there in a state below. The time of
+// its last change can't be set by who writes it.
+func (s *shared) before(path string) bool {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return false
+	}
+	id, ok := identify(info)
+	if !ok {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.files[id] {
+		return true
+	}
+	s.files[id] = true
+	return false
+}

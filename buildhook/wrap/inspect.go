@@ -1,0 +1,61 @@
+package wrap
+
+import "strings"
+
+// inspected is what buildx inspect says of a builder.
+type inspected struct {
+	name, driver string
+	nodes        []node
+}
+
+type node struct{ name, endpoint string }
+
+// parseInspect reads the output of buildx inspect: "Name: value" lines, those
+// of the nodes after a line "Nodes:".
+func parseInspect(text string) (b inspected) {
+	inNodes := false
+	for line := range strings.Lines(text) {
+		key, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), ":")
+		if !ok {
+			continue
+		}
+		value = strings.Trim(value, " \t\"")
+		switch {
+		case key == "Nodes":
+			inNodes = true
+		case !inNodes && key == "Name":
+			b.name = value
+		case !inNodes && key == "Driver":
+			b.driver = value
+		case inNodes && key == "Name":
+			b.nodes = append(b.nodes, node{name: value})
+		case inNodes && key == "Endpoint" && len(b.nodes) > 0:
+			b.nodes[len(b.nodes)-1].endpoint = value
+		}
+	}
+	return b
+}
+
+// builderOf finds --builder in a command line: the index of the word with its
+// value, or -1, and the value.
+func builderOf(argv []string) (at int, name string) {
+	for i, a := range argv {
+		if a == "--" {
+			break
+		}
+		if v, ok := strings.CutPrefix(a, "--builder="); ok {
+			return i, v
+		}
+		if a == "--builder" && i+1 < len(argv) {
+			return i + 1, argv[i+1]
+		}
+	}
+	return -1, ""
+}
+
+func setBuilder(argv []string, at int, name string) {
+	if strings.HasPrefix(argv[at], "--builder=") {
+		name = "--builder=" + name
+	}
+	argv[at] = name
+}

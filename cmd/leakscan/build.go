@@ -1,0 +1,375 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/leakscan/leakscan"
+	"github.com/leakscan/leakscan/buildhook/check"
+	"github.com/leakscan/leakscan/buildhook/gate"
+	"github.com/leakscan/leakscan/buildhook/step"
+	"github.com/leakscan/leakscan/buildhook/wrap"
+	"github.com/leakscan/leakscan/layerwalk"
+	"github.com/leakscan/leakscan/report"
+)
+
+// gateFlags are leakscan's own flags of a build. In front of a command they
+// have the names below; among the arguments of docker build each begins with
+// --leakscan-, so that the others can be passed on untouched.
+type gateFlags struct {
+	failOn     string
+	failOnBase string
+	onError    string
+	check      string
+	config     string
+	scanner    string
+}
+
+func (f *gateFlags) register(fs *pflag.FlagSet, prefix string) {
+	fs.StringVar(&f.failOn, prefix+"fail-on", "low", "stop a build with leaks of this `severity` and above: low, medium, high, critical, never")
+	fs.StringVar(&f.failOnBase, prefix+"fail-on-base", "high", "the same for what comes with base images")
+	fs.StringVar(&f.onError, prefix+"on-error", "stop", "a build that can't be scanned: stop or warn")
+	fs.StringVar(&f.check, prefix+"check", "stop", "check the Dockerfile first: stop (at problems that are high or critical), warn or off")
+	fs.StringVar(&f.config, prefix+"config", "", configUsage)
+	fs.StringVar(&f.scanner, prefix+"scanner", "", "the leakscan for Linux that scans in the build (default: this one)")
+}
+
+// options are the flags as the gate has them.
+func (f *gateFlags) options(a *app) (gate.Options, error) {
+	o := gate.Options{Version: leakscan.Version(), Scanner: f.scanner, FailOn: report.Severity(f.failOn), FailOnBase: report.Severity(f.failOnBase)}
+	for _, s := range []report.Severity{o.FailOn, o.FailOnBase} {
+		if s != "never" && s.Rank() == 0 {
+			return o, usage(unknownLevel, s)
+		}
+	}
+	switch f.onError {
+	case "stop":
+	case "warn":
+		o.LetThrough = true
+	default:
+		return o, usage(unknownOnError, f.onError)
+	}
+	if !slices.Contains([]string{"stop", "warn", "off"}, f.check) {
+		return o, usage(unknownCheck, f.check)
+	}
+	var err error
+	if o.Rules, err = loadRules(f.config); err != nil {
+		return o, err
+	}
+	if f.config != "" {
+		if o.RuleFile, err = os.ReadFile(f.config); err != nil {
+			return o, err
+		}
+	}
+	o.Key = a.userKey()
+	var mu sync.Mutex
+	o.Told = func(rep *report.Check) { // a leak is told by the build itself
+		mu.Lock()
+		defer mu.Unlock()
+		if rep.Verdict(o.FailOn) == 0 || o.LetThrough {
+			for _, g := range rep.Gaps {
+				fmt.Fprintln(a.stderr, "leakscan: "+report.Escape(g.Reason))
+			}
+			for _, n := range rep.Notes {
+				fmt.Fprintln(a.stderr, "leakscan: "+report.Escape(n.Text))
+			}
+		}
+	}
+	return o, nil
+}
+
+// userKey is the user's own key, in the state directory. nil: there is none,
+// and none can be made.
+func (a *app) userKey() []byte {
+	dir := a.getenv("XDG_STATE_HOME")
+	if dir == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return nil
+		}
+		dir = filepath.Join(home, ".local", "state")
+	}
+	key, err := gate.UserKey(filepath.Join(dir, "leakscan"))
+	if err != nil {
+		a.complain(fmt.Errorf(noKey, err))
+	}
+	return key
+}
+
+// ownFlags takes leakscan's flags out of the arguments of another command.
+func (a *app) ownFlags(args []string, f *gateFlags) (rest []string, err error) {
+	fs := pflag.NewFlagSet("leakscan", pflag.ContinueOnError)
+	f.register(fs, "leakscan-")
+	var own []string
+	for i := 0; i < len(args); i++ {
+		s := args[i]
+		if s == "--" {
+			rest = append(rest, args[i:]...)
+			break
+		}
+		if !strings.HasPrefix(s, "--leakscan-") {
+			rest = append(rest, s)
+			continue
+		}
+		own = append(own, s)
+		if !strings.Contains(s, "=") && i+1 < len(args) {
+			i++
+			own = append(own, args[i])
+		}
+	}
+	if err := fs.Parse(own); err != nil {
+		return nil, usage("%v", err)
+	}
+	return rest, a.fromEnvPrefixed(fs)
+}
+
+// fromEnvPrefixed is fromEnv for flags that begin with the name of the program
+// already: LEAKSCAN_FAIL_ON for --leakscan-fail-on.
+func (a *app) fromEnvPrefixed(fs *pflag.FlagSet) error {
+	var first error
+	fs.VisitAll(func(f *pflag.Flag) {
+		key := "LEAKSCAN_" + strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(f.Name, "leakscan-"), "-", "_"))
+		if v := a.getenv(key); v != "" && !f.Changed && first == nil {
+			if err := fs.Set(f.Name, v); err != nil {
+				first = usage("%s=%q is no value for --%s", key, v, f.Name)
+			}
+		}
+	})
+	return first
+}
+
+// buildCommands are those that stand in front of another program.
+func (a *app) buildCommands() []*cobra.Command {
+	build := &cobra.Command{
+		Use: "build [ARGUMENT OF docker build]...", Short: buildShort, Long: buildLong, Example: buildExample,
+		DisableFlagParsing: true,
+		RunE: func(c *cobra.Command, args []string) error {
+			if asksForHelp(args) {
+				return c.Help()
+			}
+			return a.build(c.Context(), args)
+		},
+	}
+	buildx := &cobra.Command{
+		Use: "buildx [ARGUMENT OF docker buildx]...", Short: buildxShort, Long: buildxLong, Example: buildxExample,
+		DisableFlagParsing: true,
+		RunE: func(c *cobra.Command, args []string) error {
+			if asksForHelp(args) && len(args) == 1 {
+				return c.Help()
+			}
+			return a.buildx(c.Context(), args)
+		},
+	}
+	var f gateFlags
+	run := &cobra.Command{
+		Use: "run [FLAG]... -- COMMAND [ARGUMENT]...", Short: runShort, Long: runLong, Example: runExample,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("%s\n%s", noCommand, fmt.Sprintf(seeHelp, "leakscan run"))
+			}
+			return a.wrap(c.Context(), &f, args, nil)
+		},
+	}
+	run.Flags().SetInterspersed(false)
+	f.register(run.Flags(), "")
+	hide(run.Flags(), "check") // there is no Dockerfile to be seen
+	return []*cobra.Command{build, buildx, run, a.gateCommand(), a.stepCommand()}
+}
+
+func hide(fs *pflag.FlagSet, name string) { fs.Lookup(name).Hidden = true }
+
+func asksForHelp(args []string) bool {
+	return len(args) > 0 && (args[0] == "--help" || args[0] == "-h")
+}
+
+// build is leakscan build.
+func (a *app) build(ctx context.Context, args []string) error {
+	var f gateFlags
+	args, err := a.ownFlags(args, &f)
+	if err != nil {
+		return err
+	}
+	command := wrap.Buildx(ctx, a.environ())
+	if command == nil {
+		docker, err := exec.LookPath("docker")
+		if err != nil {
+			return usage(noDocker)
+		}
+		command = []string{docker}
+	}
+	return a.checked(ctx, &f, append(append(command, "build"), args...), args)
+}
+
+// buildx is leakscan buildx.
+func (a *app) buildx(ctx context.Context, args []string) error {
+	var f gateFlags
+	args, err := a.ownFlags(args, &f)
+	if err != nil {
+		return err
+	}
+	command := wrap.Buildx(ctx, a.environ())
+	if command == nil {
+		return usage(noBuildx)
+	}
+	for i, s := range args {
+		if s == "build" || s == "b" {
+			return a.checked(ctx, &f, append(command, args...), args[i+1:])
+		}
+		if !strings.HasPrefix(s, "-") {
+			break
+		}
+	}
+	return a.wrap(ctx, &f, append(command, args...), nil)
+}
+
+// checked reads what is to be built before it is.
+func (a *app) checked(ctx context.Context, f *gateFlags, argv, args []string) error {
+	b, ok := wrap.ParseBuild(args, os.LookupEnv)
+	if !ok {
+		return a.wrap(ctx, f, argv, nil)
+	}
+	if f.check != "off" && slices.Contains([]string{"stop", "warn"}, f.check) {
+		set, err := loadRules(f.config)
+		if err != nil {
+			return err
+		}
+		home, _ := os.UserHomeDir()
+		rep, err := check.Run(ctx, check.Options{Invocation: b.Invocation, Rules: set, Version: leakscan.Version(), Home: home, Getenv: os.LookupEnv})
+		if err == nil && len(rep.Problems) > 0 { // what can't be read is docker's to complain about
+			if err := report.WriteCheckText(a.stderr, rep, report.TextOptions{Color: isTerminal(a.stderr) && a.getenv("NO_COLOR") == ""}); err != nil {
+				return err
+			}
+			fmt.Fprintln(a.stderr)
+			if f.check == "stop" && rep.Verdict(report.SeverityHigh)&report.Leaks != 0 {
+				fmt.Fprintln(a.stderr, checkStopped)
+				a.code = int(report.Leaks)
+				return nil
+			}
+		}
+	}
+	return a.wrap(ctx, f, argv, &b)
+}
+
+// wrap runs a command behind the gate.
+func (a *app) wrap(ctx context.Context, f *gateFlags, argv []string, b *wrap.Arguments) error {
+	o, err := f.options(a)
+	if err != nil {
+		return err
+	}
+	if b != nil {
+		o.Known = b.Known
+	}
+	stdin, _ := a.stdin.(*os.File)
+	a.code, err = wrap.Run(ctx, argv, wrap.Options{Gate: o, Env: a.environ(), Stdin: stdin, Stdout: a.stdout, Stderr: a.stderr})
+	return err
+}
+
+// gateCommand serves a gate for others.
+func (a *app) gateCommand() *cobra.Command {
+	var f gateFlags
+	var listen, upstream string
+	c := &cobra.Command{
+		Use: "gate --listen unix://PATH --upstream ADDRESS", Short: gateShort, Long: gateLong, Example: gateExample,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.gate(c.Context(), &f, listen, upstream) },
+	}
+	f.register(c.Flags(), "")
+	hide(c.Flags(), "check")
+	c.Flags().StringVar(&listen, "listen", "", "where to serve: `unix://PATH`, or tcp://127.0.0.1:PORT")
+	c.Flags().StringVar(&upstream, "upstream", "", "what is behind it: `docker` (the engine that docker would talk to), or BuildKit at unix://PATH or tcp://HOST:PORT")
+	return c
+}
+
+func (a *app) gate(ctx context.Context, f *gateFlags, listen, upstream string) error {
+	o, err := f.options(a)
+	if err != nil {
+		return err
+	}
+	serve := (*gate.Gate).Serve
+	if upstream == "docker" {
+		var e *gate.Engine
+		if e, err = gate.NewEngine(layerwalk.Options{}); err == nil {
+			o.Upstream, serve = e.Upstream(), (*gate.Gate).ServeEngine
+			err = e.Ping(ctx)
+		}
+	} else {
+		o.Upstream, err = gate.BuildKit(upstream)
+	}
+	if err != nil {
+		return usage(badUpstream, upstream, err)
+	}
+	g, err := gate.New(o)
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	l, err := a.listen(listen)
+	if err != nil {
+		return usage(badListen, listen, err)
+	}
+	fmt.Fprintf(a.stderr, gateServes, listen, upstream)
+	done := make(chan error, 1)
+	go func() { done <- serve(g, l) }()
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		l.Close()
+		err = nil
+	}
+	return err
+}
+
+// listen opens a socket that others on this machine can't use unless their
+// user may.
+func (a *app) listen(addr string) (net.Listener, error) {
+	network, at, _ := strings.Cut(addr, "://")
+	switch network {
+	case "unix":
+		if info, err := os.Lstat(at); err == nil {
+			if info.Mode().Type() != os.ModeSocket {
+				return nil, fmt.Errorf("%s is there already, and no socket", at)
+			}
+			if c, err := net.Dial("unix", at); err == nil {
+				c.Close()
+				return nil, fmt.Errorf("somebody serves there already")
+			}
+			os.Remove(at) // of one that was killed
+		}
+		return listenPrivate(at)
+	case "tcp":
+		host, _, err := net.SplitHostPort(at)
+		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+			return nil, fmt.Errorf("want an address of this machine alone, as 127.0.0.1:1234: whoever reaches a gate can build")
+		}
+		return net.Listen("tcp", at)
+	}
+	return nil, fmt.Errorf("want unix://PATH or tcp://127.0.0.1:PORT")
+}
+
+// stepCommand is what runs inside a build.
+func (a *app) stepCommand() *cobra.Command {
+	o := step.Options{Root: "/", Version: leakscan.Version()}
+	c := &cobra.Command{
+		Use: "build-step", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return step.Run(c.Context(), o) },
+	}
+	c.Flags().BoolVar(&o.Dedupe, "dedupe", false, "")
+	return c
+}
+
+// pluginMetadata is what the docker command asks its plugins for.
+func (a *app) pluginMetadata() error {
+	return json.NewEncoder(a.stdout).Encode(map[string]string{
+		"SchemaVersion": "0.1.0", "Vendor": "leakscan", "Version": leakscan.Version(), "ShortDescription": rootShort, "URL": "https://github.com/leakscan/leakscan"})
+}
