@@ -252,7 +252,14 @@ func (g *Gate) ServeEngine(l net.Listener) error {
 		}
 		switch {
 		case p == "/grpc":
-			g.upgradeGRPC(w, conns)
+			c, err := hijack(w, "h2c")
+			if err != nil {
+				refuseHTTP(w, http.StatusInternalServerError, err.Error())
+				return
+			}
+			conns.add(c)
+		case p == "/session":
+			g.engineSession(w, r)
 		case p == "/build" && r.Method == http.MethodPost:
 			g.classicBuild(w, r)
 		case p == "/commit" && r.Method == http.MethodPost:
@@ -282,26 +289,6 @@ func refuseHTTP(w http.ResponseWriter, code int, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	json.NewEncoder(w).Encode(map[string]string{"message": "leakscan: " + message})
-}
-
-// upgradeGRPC hands a connection to the gate's gRPC server.
-func (g *Gate) upgradeGRPC(w http.ResponseWriter, conns *connections) {
-	h, ok := w.(http.Hijacker)
-	if !ok {
-		refuseHTTP(w, http.StatusInternalServerError, "the connection can't be taken over")
-		return
-	}
-	c, rw, err := h.Hijack()
-	if err != nil {
-		refuseHTTP(w, http.StatusInternalServerError, err.Error())
-		return
-	}
-	io.WriteString(rw, "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
-	if err := rw.Flush(); err != nil {
-		c.Close()
-		return
-	}
-	conns.add(&buffered{Conn: c, r: rw.Reader})
 }
 
 // buffered is a connection of which some has been read.

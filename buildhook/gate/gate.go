@@ -73,10 +73,11 @@ type Gate struct {
 	scanner *detect.Scanner
 	server  *grpc.Server
 
-	mu     sync.Mutex
-	builds map[string]*build // by the ref of Control/Solve
-	given  []known.Value     // Options.Known, and what the builds were given
-	known  *known.Set        // of these
+	mu       sync.Mutex
+	builds   map[string]*build         // by the ref of Control/Solve
+	sessions map[string]*clientSession // of clients, by their ids
+	given    []known.Value             // Options.Known, and what the builds were given
+	known    *known.Set                // of these
 
 	session *scanSession
 
@@ -118,7 +119,7 @@ func New(o Options) (*Gate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting to BuildKit: %w", err)
 	}
-	g := &Gate{o: o, up: up, scanner: scanner, given: o.Known, known: known.New(o.Key, o.Known), builds: map[string]*build{}}
+	g := &Gate{o: o, up: up, scanner: scanner, given: o.Known, known: known.New(o.Key, o.Known), builds: map[string]*build{}, sessions: map[string]*clientSession{}}
 	g.session = newScanSession(g)
 	g.server = grpc.NewServer(grpc.UnknownServiceHandler(g.handle), grpc.ForceServerCodecV2(rawCodec{}),
 		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),

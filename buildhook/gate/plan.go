@@ -16,6 +16,7 @@ type graph struct {
 	meta  map[digest.Digest]*pb.OpMetadata
 	spans map[digest.Digest][]span
 	whole map[vertex]*pb.Definition // the results, as BuildKit has given them
+	order []digest.Digest           // of the ops, as they came
 }
 
 // span is where a step stands in a Dockerfile.
@@ -62,6 +63,7 @@ func (g *graph) add(d *pb.Definition) (vertex, error) {
 			return vertex{}, fmt.Errorf("reading a step of the build: %w", err)
 		}
 		g.bytes[dg], g.ops[dg] = b, op
+		g.order = append(g.order, dg)
 		if m := d.Metadata[string(dg)]; m != nil {
 			g.meta[dg] = m
 		}

@@ -86,9 +86,11 @@ func (g *Gate) handle(_ any, down grpc.ServerStream) error {
 			return g.bridgeReturn(ctx, id, in, call)
 		})
 	case controlStatus:
-		err = g.forward(ctx, cancel, down, method, g.newRedactor().message)
+		err = forward(ctx, cancel, g.up, down, method, g.newRedactor().message)
+	case sessionMethod:
+		err = g.controlSession(ctx, down, md)
 	default:
-		err = g.forward(ctx, cancel, down, method, nil)
+		err = forward(ctx, cancel, g.up, down, method, nil)
 	}
 	return g.masked(err)
 }
@@ -131,11 +133,11 @@ func (g *Gate) unary(ctx context.Context, down grpc.ServerStream, method string,
 	return down.SendMsg(messageOf(out))
 }
 
-// forward passes a stream on. change, if there is one, sees what BuildKit
-// sends; it gives nil for what it keeps back, and is asked once more, with nil,
+// forward passes a stream on to its other end. change, if there is one, sees
+// what comes back; it gives nil for what it keeps back, and is asked once more, with nil,
 // at the end.
-func (g *Gate) forward(ctx context.Context, cancel context.CancelFunc, down grpc.ServerStream, method string, change func([]byte) []byte) error {
-	up, err := g.up.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, method, grpc.ForceCodecV2(rawCodec{}))
+func forward(ctx context.Context, cancel context.CancelFunc, to *grpc.ClientConn, down grpc.ServerStream, method string, change func([]byte) []byte) error {
+	up, err := to.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, method, grpc.ForceCodecV2(rawCodec{}))
 	if err != nil {
 		return err
 	}

@@ -26,12 +26,13 @@ import (
 // config, and what is known of the request. An error means that something was
 // not looked at.
 func (g *Gate) scan(ctx context.Context, b *build, r *gwpb.Result) (*report.Check, error) {
-	f := g.newFindings(b)
-	f.config(ctx, r)
 	gr, results, err := b.graph(r)
 	if err != nil {
 		return nil, err
 	}
+	g.learnSecrets(ctx, b, gr)
+	f := g.newFindings(b)
+	f.config(ctx, r)
 	if len(results) > 0 {
 		if err := g.evaluate(ctx, b, gr, results); err != nil {
 			return nil, &buildError{err}

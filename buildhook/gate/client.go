@@ -1,0 +1,296 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	controlapi "github.com/moby/buildkit/api/services/control"
+	"github.com/moby/buildkit/session/auth"
+	"github.com/moby/buildkit/session/secrets"
+	"github.com/moby/buildkit/solver/pb"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/leakscan/leakscan/buildhook/known"
+)
+
+// A build client serves BuildKit: files of the context, secrets, credentials.
+// The connection for that, its session, goes through the gate too, which so
+// knows the secrets that a build is given, whatever the tool is that gives
+// them. It asks for those that a cached step does not ask for.
+
+const (
+	sessionMethod = "/moby.buildkit.v1.Control/Session"
+	sessionID     = "x-docker-expose-session-uuid"
+)
+
+// clientSession is the session of one build client.
+type clientSession struct {
+	conn *grpc.ClientConn // to the client
+	done chan struct{}
+	once sync.Once
+}
+
+func (c *clientSession) end() { c.once.Do(func() { close(c.done) }) }
+
+// serveSession passes a session on, call by call, until one side ends it.
+func (g *Gate) serveSession(ctx context.Context, id string, client, buildkit net.Conn) error {
+	s := &clientSession{done: make(chan struct{})}
+	conns := make(chan net.Conn, 1)
+	conns <- &notifying{client, s.end}
+	var err error
+	s.conn, err = grpc.NewClient("passthrough:///session", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) {
+			select {
+			case c := <-conns:
+				return c, nil
+			default:
+				return nil, errors.New("the session has ended")
+			}
+		}),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
+		grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window),
+		grpc.WithReadBufferSize(buffer), grpc.WithWriteBufferSize(buffer))
+	if err != nil {
+		return err
+	}
+	defer s.conn.Close()
+	s.conn.Connect()
+	server := grpc.NewServer(grpc.ForceServerCodecV2(rawCodec{}), grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
+		grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window), grpc.ReadBufferSize(buffer), grpc.WriteBufferSize(buffer),
+		grpc.UnknownServiceHandler(func(_ any, down grpc.ServerStream) error { return g.sessionCall(s, down) }))
+	l := newConns()
+	go server.Serve(l)
+	defer server.Stop()
+	defer l.Close()
+	if id != "" {
+		g.mu.Lock()
+		g.sessions[id] = s
+		g.mu.Unlock()
+		defer func() {
+			g.mu.Lock()
+			delete(g.sessions, id)
+			g.mu.Unlock()
+		}()
+	}
+	l.add(&notifying{buildkit, s.end})
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// buffer is a run of bytes between two sockets: a context is many small files.
+const buffer = 256 << 10
+
+// sessionCall passes on a call of BuildKit's to the client.
+func (g *Gate) sessionCall(s *clientSession, down grpc.ServerStream) error {
+	method, ok := grpc.MethodFromServerStream(down)
+	if !ok {
+		return errors.New("a call without a name")
+	}
+	md, _ := metadata.FromIncomingContext(down.Context())
+	ctx, cancel := context.WithCancel(metadata.NewOutgoingContext(down.Context(), passedOn(md)))
+	defer cancel()
+	var change func([]byte) []byte
+	switch method {
+	case auth.Auth_Credentials_FullMethodName:
+		change = func(b []byte) []byte {
+			var m auth.CredentialsResponse
+			if b != nil && proto.Unmarshal(b, &m) == nil && m.Secret != "" {
+				g.learn(known.Value{Name: "a password for a registry", Value: []byte(m.Secret)})
+			}
+			return b
+		}
+	case auth.Auth_FetchToken_FullMethodName:
+		change = func(b []byte) []byte {
+			var m auth.FetchTokenResponse
+			if b != nil && proto.Unmarshal(b, &m) == nil && m.Token != "" {
+				g.learn(known.Value{Name: "a token for a registry", Value: []byte(m.Token)})
+			}
+			return b
+		}
+	}
+	return forward(ctx, cancel, s.conn, down, method, change)
+}
+
+// learnSecrets asks the client for the secrets that the steps of a build use.
+func (g *Gate) learnSecrets(ctx context.Context, b *build, gr *graph) {
+	g.mu.Lock()
+	s := g.sessions[b.req.GetSession()]
+	g.mu.Unlock()
+	if s == nil {
+		return // a client that gives none
+	}
+	for _, id := range gr.secretIDs() {
+		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+		in, err := proto.Marshal(&secrets.GetSecretRequest{ID: id})
+		if err == nil {
+			var out message
+			var m secrets.GetSecretResponse
+			if err = s.conn.Invoke(ctx, secrets.Secrets_GetSecret_FullMethodName, messageOf(in), &out, grpc.ForceCodecV2(rawCodec{})); err == nil && proto.Unmarshal(out.take(), &m) == nil && len(m.Data) > 0 {
+				g.learn(known.Value{Name: fmt.Sprintf("the secret %q", id), Value: m.Data})
+			}
+		}
+		cancel() // one that isn't there is an optional one, or the build has failed
+	}
+}
+
+// secretIDs lists the secrets that the steps are given, in the order of the
+// definitions.
+func (g *graph) secretIDs() (ids []string) {
+	seen := map[string]bool{}
+	add := func(id string) {
+		if id != "" && !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+	}
+	for _, dg := range g.order {
+		if o, ok := g.ops[dg].Op.(*pb.Op_Exec); ok {
+			for _, m := range o.Exec.Mounts {
+				add(m.GetSecretOpt().GetID())
+			}
+			for _, e := range o.Exec.Secretenv {
+				add(e.GetID())
+			}
+		}
+	}
+	return ids
+}
+
+// controlSession is the session of a client that speaks gRPC: the bytes of
+// another connection, in messages.
+func (g *Gate) controlSession(ctx context.Context, down grpc.ServerStream, md metadata.MD) error {
+	up, err := g.up.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, sessionMethod, grpc.ForceCodecV2(rawCodec{}))
+	if err != nil {
+		return err
+	}
+	var id string
+	if ids := md.Get(sessionID); len(ids) == 1 {
+		id = ids[0]
+	}
+	return g.serveSession(ctx, id, &streamConn{stream: down}, &streamConn{stream: up, close: up.CloseSend})
+}
+
+// streamConn is a stream of BytesMessages as a connection.
+type streamConn struct {
+	stream interface {
+		SendMsg(any) error
+		RecvMsg(any) error
+	}
+	close func() error
+	rest  []byte
+	upgraded
+}
+
+func (c *streamConn) Read(p []byte) (int, error) {
+	for len(c.rest) == 0 {
+		var m message
+		if err := c.stream.RecvMsg(&m); err != nil {
+			return 0, io.EOF
+		}
+		var b controlapi.BytesMessage
+		if err := b.UnmarshalVT(m.take()); err != nil {
+			return 0, err
+		}
+		c.rest = b.Data
+	}
+	n := copy(p, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
+}
+
+func (c *streamConn) Write(p []byte) (int, error) {
+	const most = 1 << 20 // a message has a bound
+	for sent := 0; sent < len(p); {
+		part := p[sent:min(len(p), sent+most)]
+		b, err := (&controlapi.BytesMessage{Data: part}).MarshalVT()
+		if err != nil {
+			return sent, err
+		}
+		if err := c.stream.SendMsg(messageOf(b)); err != nil {
+			return sent, err
+		}
+		sent += len(part)
+	}
+	return len(p), nil
+}
+
+func (c *streamConn) Close() error {
+	if c.close != nil {
+		return c.close()
+	}
+	return nil
+}
+
+// notifying is a connection that says when it has ended.
+type notifying struct {
+	net.Conn
+	end func()
+}
+
+func (n *notifying) Read(p []byte) (int, error) {
+	k, err := n.Conn.Read(p)
+	if err != nil {
+		n.end()
+	}
+	return k, err
+}
+
+func (n *notifying) Close() error {
+	n.end()
+	return n.Conn.Close()
+}
+
+// engineSession is the session of a client of Docker's API.
+func (g *Gate) engineSession(w http.ResponseWriter, r *http.Request) {
+	e := g.o.Upstream.Engine
+	meta := map[string][]string{}
+	for k, v := range r.Header {
+		if strings.HasPrefix(k, "X-Docker-") {
+			meta[k] = v
+		}
+	}
+	up, err := e.upgrade(r.Context(), r.URL.Path, r.Header.Get("Upgrade"), meta)
+	if err != nil {
+		refuseHTTP(w, http.StatusBadGateway, err.Error())
+		return
+	}
+	defer up.Close()
+	down, err := hijack(w, r.Header.Get("Upgrade"))
+	if err != nil {
+		refuseHTTP(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	defer down.Close()
+	g.serveSession(context.Background(), r.Header.Get(sessionID), down, up)
+}
+
+// hijack answers a request for an upgrade, and takes its connection.
+func hijack(w http.ResponseWriter, proto string) (net.Conn, error) {
+	h, ok := w.(http.Hijacker)
+	if !ok {
+		return nil, errors.New("the connection can't be taken over")
+	}
+	c, rw, err := h.Hijack()
+	if err != nil {
+		return nil, err
+	}
+	io.WriteString(rw, "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: "+proto+"\r\n\r\n")
+	if err := rw.Flush(); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return &buffered{Conn: c, r: rw.Reader}, nil
+}
