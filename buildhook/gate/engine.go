@@ -28,6 +28,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/moby/buildkit/client/llb"
 
+	"github.com/leakscan/leakscan/buildhook/known"
 	"github.com/leakscan/leakscan/buildhook/step"
 	"github.com/leakscan/leakscan/layerwalk"
 )
@@ -272,6 +273,8 @@ func (g *Gate) ServeEngine(l net.Listener) error {
 			g.guarded(w, r, proxy, image)
 		case strings.HasPrefix(p, "/images/") && strings.HasSuffix(p, "/get") && p != "/images/get":
 			g.guarded(w, r, proxy, strings.TrimSuffix(strings.TrimPrefix(p, "/images/"), "/get"))
+		case strings.HasPrefix(p, "/containers/") && strings.HasSuffix(p, "/exec") && r.Method == http.MethodPost:
+			g.guardExec(w, r, proxy)
 		case p == "/images/get":
 			g.guarded(w, r, proxy, r.URL.Query()["names"]...)
 		default:
@@ -347,6 +350,23 @@ func (g *Gate) guarded(w http.ResponseWriter, r *http.Request, next http.Handler
 			return
 		}
 	}
+	next.ServeHTTP(w, r)
+}
+
+// guardExec refuses what would be a way around: a connection to a BuildKit that
+// runs in a container of the engine.
+func (g *Gate) guardExec(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if err != nil {
+		refuseHTTP(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	var exec struct{ Cmd []string }
+	if json.Unmarshal(body, &exec) == nil && slices.Contains(exec.Cmd, "dial-stdio") {
+		refuseHTTP(w, http.StatusForbidden, "this reaches a BuildKit in a container, past the gate: choose it with --builder in front of leakscan's command, or with BUILDX_BUILDER")
+		return
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	next.ServeHTTP(w, r)
 }
 
@@ -438,6 +458,14 @@ func (g *Gate) classicBuild(w http.ResponseWriter, r *http.Request) {
 	if o := q.Get("outputs"); o != "" && o != "[]" && o != "null" {
 		refuseHTTP(w, http.StatusForbidden, "this docker command builds through POST /build, where only images can be scanned: use docker buildx build, or leave out --output")
 		return
+	}
+	var args map[string]*string
+	if err := json.Unmarshal([]byte(q.Get("buildargs")), &args); err == nil {
+		for name, v := range args {
+			if v != nil && g.isSecret(name, *v) {
+				g.learn(known.Value{Name: "the build argument " + name, Value: []byte(*v)})
+			}
+		}
 	}
 	req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, e.Base+r.URL.Path+"?"+q.Encode(), r.Body)
 	if err != nil {

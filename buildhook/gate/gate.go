@@ -156,7 +156,7 @@ func (g *Gate) learn(values ...known.Value) {
 	defer g.mu.Unlock()
 	n := len(g.given)
 	for _, v := range values {
-		if !slices.ContainsFunc(g.given, func(o known.Value) bool { return o.Name == v.Name && bytes.Equal(o.Value, v.Value) }) {
+		if !slices.ContainsFunc(g.given, func(o known.Value) bool { return bytes.Equal(o.Value, v.Value) }) {
 			g.given = append(g.given, v)
 		}
 	}

@@ -1,9 +1,12 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -18,7 +21,7 @@ func (g *Gate) scanImage(ctx context.Context, image string) (string, error) {
 	open := g.o.Upstream.Engine.Open
 	values := g.values()
 	var mu sync.Mutex
-	var scans []watched
+	found := map[hit]bool{}
 	o := leakscan.Options{Open: open, Rules: g.o.Rules, Version: g.o.Version}
 	if !values.Empty() {
 		prints, err := known.Parse(values.Prints())
@@ -26,11 +29,13 @@ func (g *Gate) scanImage(ctx context.Context, image string) (string, error) {
 			return "", err
 		}
 		o.Tap = func(_ report.Place, path string, r io.Reader) io.Reader {
-			s := prints.Scan(r)
-			mu.Lock()
-			defer mu.Unlock()
-			scans = append(scans, watched{path, s})
-			return s
+			return &ended{Scan: prints.Scan(r), end: func(hits []known.Hit) {
+				mu.Lock()
+				defer mu.Unlock()
+				for _, h := range hits {
+					found[hit{h.Name, path}] = true
+				}
+			}}
 		}
 	}
 	rep, err := leakscan.Scan(ctx, []string{"docker:" + image}, o)
@@ -41,11 +46,8 @@ func (g *Gate) scanImage(ctx context.Context, image string) (string, error) {
 		return "", fmt.Errorf("%s", rep.Summary())
 	}
 	var text strings.Builder
-	for _, s := range scans {
-		for _, h := range s.Hits() {
-			fmt.Fprintf(&text, "CRITICAL: %s - %s is in %s\n", knownID, h.Name, report.Escape(string(values.Mask([]byte(s.path)))))
-			break
-		}
+	for _, h := range slices.SortedFunc(maps.Keys(found), func(a, b hit) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.path, b.path)) }) {
+		fmt.Fprintf(&text, "CRITICAL: %s - %s is in %s\n", knownID, h.name, report.Escape(string(values.Mask([]byte(h.path)))))
 	}
 	if rep.Verdict(g.o.FailOn)&report.Leaks != 0 {
 		if err := report.WriteText(&text, rep, report.TextOptions{Width: 100}); err != nil {
@@ -55,7 +57,22 @@ func (g *Gate) scanImage(ctx context.Context, image string) (string, error) {
 	return text.String(), nil
 }
 
-type watched struct {
-	path string
+// hit is a known secret in a file of an image.
+type hit struct{ name, path string }
+
+// ended is a scan that tells what it has found when its file ends.
+type ended struct {
 	*known.Scan
+	end func([]known.Hit)
+}
+
+func (e *ended) Read(p []byte) (int, error) {
+	n, err := e.Scan.Read(p)
+	if err != nil && e.end != nil {
+		if hits := e.Hits(); len(hits) > 0 {
+			e.end(hits)
+		}
+		e.end = nil
+	}
+	return n, err
 }

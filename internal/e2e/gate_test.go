@@ -368,7 +368,7 @@ func TestGate(t *testing.T) {
 }
 
 func tryIn(dir string, env []string, argv ...string) ([]byte, error) {
-	return try(append(env, "PWD="+dir), "env", append([]string{"-C", dir}, argv...)...)
+	return try(append(slices.Clip(env), "PWD="+dir), "env", append([]string{"-C", dir}, argv...)...)
 }
 
 // gatedBuildkit is buildx with a remote builder.
@@ -377,7 +377,7 @@ func gatedBuildkit(t *testing.T) *gated {
 	g := &gated{env: needBuildx(t), store: &writes{next: newStore()}, dir: t.TempDir()}
 	g.registry = serve(t, g.store)
 	command(t, g.env, "docker", "buildx", "create", "--name", "up", "--driver", "remote", e.host())
-	g.env = append(g.env, "BUILDX_BUILDER=up")
+	g.env = slices.Clip(append(g.env, "BUILDX_BUILDER=up"))
 	return g
 }
 
@@ -387,6 +387,5 @@ func gatedDocker(t *testing.T) *gated {
 	if err != nil {
 		lacking(t, "dockerd does not run: "+err.Error())
 	}
-	g := &gated{env: append(needBuildx(t), "DOCKER_HOST="+e.host()), dir: t.TempDir()}
-	return g
+	return &gated{env: slices.Clip(append(needBuildx(t), "DOCKER_HOST="+e.host())), dir: t.TempDir()}
 }

@@ -1,0 +1,257 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/leakscan/leakscan/internal/testimage"
+)
+
+// serveGate runs leakscan gate until the end of the test.
+func serveGate(t *testing.T, env []string, upstream string, flags ...string) (socket string) {
+	t.Helper()
+	socket = filepath.Join(t.TempDir(), "gate.sock")
+	cmd := run{env: env}.command(context.Background(), append([]string{"gate", "--listen", "unix://" + socket, "--upstream", upstream}, flags...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	must(t, cmd.Start())
+	t.Cleanup(func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		cmd.Wait()
+		if _, err := os.Stat(socket); err == nil {
+			t.Error("the gate leaves its socket behind")
+		}
+	})
+	if err := until("the gate", 20*time.Second, func() bool { _, err := os.Stat(socket); return err == nil }); err != nil {
+		t.Fatalf("%v\n%s", err, stderr.Bytes())
+	}
+	info, err := os.Stat(socket)
+	must(t, err)
+	if info.Mode().Perm()&0o077 != 0 {
+		t.Errorf("the gate's socket has mode %v", info.Mode())
+	}
+	return socket
+}
+
+// A client that leaves the frontend to BuildKit never returns a result by
+// itself: the gate does so in its place.
+func TestGateDirect(t *testing.T) {
+	e := needBuildkit(t)
+	socket := serveGate(t, nil, e.host())
+	for _, l := range leaks(testimage.GitHubToken(8101), "correct horse "+testimage.NPMToken(8102)[10:24]) {
+		dir, out := l.context(t), filepath.Join(t.TempDir(), "out.tar")
+		args := []string{"--addr", "unix://" + socket, "build", "--progress=plain", "--frontend=dockerfile.v0", "--local", "context=" + dir, "--local", "dockerfile=" + dir, "--output", "type=oci,dest=" + out}
+		for i := 0; i < len(l.flags); i += 2 {
+			if l.flags[i] == "--build-arg" {
+				args = append(args, "--opt", "build-arg:"+l.flags[i+1])
+			} else {
+				args = append(args, l.flags[i:i+2]...)
+			}
+		}
+		text, err := try(l.env, "buildctl", args...)
+		if err == nil || !strings.Contains(err.Error(), "leakscan: nothing is exported") {
+			t.Errorf("%s: %s %v", l.name, text, err)
+		}
+		if info, err := os.Stat(out); err == nil && info.Size() > 0 {
+			t.Errorf("%s: there is a file of %d bytes", l.name, info.Size())
+		}
+	}
+	clean := leak{dockerfile: base + "COPY a /a\n"}
+	dir := clean.context(t)
+	var digests []string
+	for _, addr := range []string{"unix://" + socket, e.host()} {
+		out := filepath.Join(t.TempDir(), "out.tar")
+		command(t, []string{"SOURCE_DATE_EPOCH=1700000000"}, "buildctl", "--addr", addr, "build", "--frontend=dockerfile.v0", "--local", "context="+dir, "--local", "dockerfile="+dir,
+			"--opt", "build-arg:SOURCE_DATE_EPOCH=1700000000", "--output", "type=oci,dest="+out)
+		g := &gated{dir: filepath.Dir(out)}
+		digests = append(digests, fileDigest(t, g, "out"))
+	}
+	if digests[0] != digests[1] {
+		t.Errorf("the clean image has the digest %s, without the gate %s", digests[0], digests[1])
+	}
+	// What is wrong with a build is said as it would be without the gate.
+	broken := leak{dockerfile: base + "RUN no-such-program\n"}
+	dir = broken.context(t)
+	_, err := try(nil, "buildctl", "--addr", "unix://"+socket, "build", "--frontend=dockerfile.v0", "--local", "context="+dir, "--local", "dockerfile="+dir)
+	if err == nil || strings.Contains(err.Error(), "leakscan:") || !strings.Contains(err.Error(), "no-such-program") {
+		t.Errorf("a broken build ends with %v", err)
+	}
+}
+
+// The legacy builder, BuildKit by way of POST /build, push, save and commit.
+func TestGateEngine(t *testing.T) {
+	g := gatedDocker(t)
+	store := &writes{next: newStore()}
+	registry := serve(t, store)
+	token, known := testimage.GitHubToken(8201), "correct horse "+testimage.NPMToken(8202)[10:24]
+	sock := serveGate(t, g.env, "docker")
+	env := slices.Clip(append(g.env, "DOCKER_HOST=unix://"+sock))
+
+	builders := map[string][]string{"legacy": {"docker", "DOCKER_BUILDKIT=0"}}
+	if old := "/usr/bin/docker"; executable(old) {
+		builders["POST /build with BuildKit"] = []string{old, "DOCKER_BUILDKIT=1", "DOCKER_CONFIG=" + t.TempDir()}
+	}
+	for name, b := range builders {
+		env := slices.Clip(append(env, b[1:]...))
+		for _, l := range leaks(token, known) {
+			if len(l.flags) > 0 && l.flags[0] == "--secret" && name == "legacy" || l.name == "builder stage" {
+				continue // not known to it; nothing of such a stage is in the image
+			}
+			dir := l.context(t)
+			args := append([]string{b[0], "build", "--network=none", "-t", "leaky-classic"}, append(l.flags, ".")...)
+			out, err := tryIn(dir, append(env, l.env...), args...)
+			if err == nil || !strings.Contains(err.Error()+string(out), "leakscan:") {
+				t.Errorf("%s, %s: %s %v", name, l.name, out, err)
+			}
+			if out, err := try(g.env, "docker", "inspect", "leaky-classic"); err == nil {
+				t.Errorf("%s, %s: there is an image: %s", name, l.name, out)
+			}
+		}
+		clean := leak{dockerfile: base + "COPY a /a\n"}
+		if out, err := tryIn(clean.context(t), env, b[0], "build", "--network=none", "-t", "clean-classic", "."); err != nil {
+			t.Errorf("%s: a clean build: %s %v", name, out, err)
+		}
+		command(t, g.env, "docker", "inspect", "clean-classic")
+	}
+
+	// An image that was made elsewhere.
+	leaky := leaks(token, known)[0]
+	if _, err := tryIn(leaky.context(t), g.env, "docker", "buildx", "build", "--network=none", "-t", registry+"/leaky", "--load", "."); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "saved.tar")
+	for _, args := range [][]string{{"push", registry + "/leaky"}, {"save", "-o", file, registry + "/leaky"}} {
+		out, err := try(env, "docker", args...)
+		if err == nil || !strings.Contains(err.Error(), "stays here") {
+			t.Errorf("docker %s: %s %v", args[0], out, err)
+		}
+	}
+	if w := store.take(); len(w) > 0 {
+		t.Errorf("docker push has written %q", w)
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("docker save has written a file")
+	}
+	command(t, g.env, "docker", "tag", "clean-classic", registry+"/clean")
+	command(t, env, "docker", "push", registry+"/clean")
+	if w := store.take(); len(w) == 0 {
+		t.Error("a clean image was not pushed")
+	}
+	command(t, env, "docker", "save", "-o", file, registry+"/clean")
+
+	// A container that has got a secret.
+	id := strings.TrimSpace(string(command(t, g.env, "docker", "create", registry+"/leaky", "x")))
+	if out, err := try(env, "docker", "commit", id, "leaky-commit"); err == nil || !strings.Contains(err.Error(), "leakscan:") {
+		t.Errorf("docker commit: %s %v", out, err)
+	}
+	if out, err := try(g.env, "docker", "inspect", "leaky-commit"); err == nil {
+		t.Errorf("docker commit has left an image: %s", out)
+	}
+}
+
+// What fails while a build is gated: nothing is exported, nothing hangs.
+func TestGateFaults(t *testing.T) {
+	g := gatedBuildkit(t)
+	clean := leak{dockerfile: base + "RUN sleep 5; echo done > /out\n"}
+	build := func(t *testing.T, ctx context.Context, flags ...string) *exec.Cmd {
+		cmd := run{env: g.env, dir: clean.context(t)}.command(ctx, append([]string{"build", "--leakscan-check=off", "--no-cache", "--push", "-t", g.registry + "/faulty"}, append(flags, ".")...)...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		return cmd
+	}
+	t.Run("killed", func(t *testing.T) {
+		cmd := build(t, context.Background())
+		must(t, cmd.Start())
+		time.Sleep(2 * time.Second)
+		must(t, cmd.Process.Kill()) // the gate alone: docker goes on, and finds nobody
+		cmd.Wait()
+		time.Sleep(6 * time.Second)
+		if w := g.store.take(); len(w) > 0 {
+			t.Errorf("it has written %q", w)
+		}
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	})
+	t.Run("interrupted", func(t *testing.T) {
+		cmd := build(t, context.Background())
+		must(t, cmd.Start())
+		time.Sleep(2 * time.Second)
+		must(t, syscall.Kill(-cmd.Process.Pid, syscall.SIGINT))
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		select {
+		case <-done:
+		case <-time.After(30 * time.Second):
+			t.Error("it does not end")
+			cmd.Process.Kill()
+		}
+		if w := g.store.take(); len(w) > 0 {
+			t.Errorf("it has written %q", w)
+		}
+	})
+	t.Run("no scanner", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "scanner")
+		must(t, os.WriteFile(file, []byte("#!/bin/sh\nexit 0\n"), 0o755))
+		clean := leak{dockerfile: base + "COPY a /a\n"}
+		r := run{env: g.env, dir: clean.context(t)}
+		res := r.leakscan(t, "build", "--leakscan-scanner="+file, "--push", "-t", g.registry+"/unscanned", ".")
+		if w := g.store.take(); res.code == 0 || len(w) > 0 || !bytes.Contains(res.stderr, []byte("could not be scanned, so nothing is exported")) {
+			t.Errorf("it ends with %d, and has written %q:\n%s", res.code, w, res.stderr)
+		}
+		res = r.leakscan(t, "build", "--leakscan-on-error=warn", "--leakscan-scanner="+file, "--push", "-t", g.registry+"/unscanned", ".")
+		if w := g.store.take(); res.code != 0 || len(w) == 0 || !bytes.Contains(res.stderr, []byte("is let through as asked")) {
+			t.Errorf("let through, it ends with %d, and has written %q:\n%s", res.code, w, res.stderr)
+		}
+	})
+	t.Run("two at once", func(t *testing.T) {
+		socket := serveGate(t, nil, strings.TrimPrefix(needBuildkit(t).host(), ""))
+		command(t, g.env, "docker", "buildx", "create", "--name", "gated", "--driver", "remote", "unix://"+socket)
+		leaky := leaks(testimage.GitHubToken(8301), "x")[0]
+		errs := make(chan error, 2)
+		for name, l := range map[string]leak{"one": leaky, "two": {dockerfile: base + "COPY a /a\n"}} {
+			dir := l.context(t)
+			go func() {
+				_, err := tryIn(dir, g.env, "docker", "buildx", "build", "--builder", "gated", "--push", "-t", g.registry+"/"+name, ".")
+				if (err != nil) == (name == "one") {
+					err = nil
+				} else {
+					err = &exec.Error{Name: name, Err: os.ErrInvalid}
+				}
+				errs <- err
+			}()
+		}
+		for range 2 {
+			if err := <-errs; err != nil {
+				t.Error(err)
+			}
+		}
+		for _, w := range g.store.take() {
+			if strings.Contains(w, "/one/") {
+				t.Errorf("it has written %s", w)
+			}
+		}
+	})
+	t.Run("questions", func(t *testing.T) {
+		dir := clean.context(t)
+		for _, args := range [][]string{{"--call=targets"}, {"--call=outline"}, {"--check"}} {
+			res := run{env: g.env, dir: dir}.leakscan(t, append([]string{"buildx", "build", "--leakscan-check=off"}, append(args, ".")...)...)
+			if res.code != 0 {
+				t.Errorf("%s ends with %d:\n%s%s", args, res.code, res.stdout, res.stderr)
+			}
+		}
+	})
+	t.Run("platforms", func(t *testing.T) {
+		for name, l := range map[string]leak{"leaky": leaks(testimage.GitHubToken(8302), "x")[0], "clean": {dockerfile: "FROM scratch\nCOPY a /a\n"}} {
+			res := run{env: g.env, dir: l.context(t)}.leakscan(t, "build", "--leakscan-check=off", "--platform=linux/amd64,linux/arm64", "--push", "-t", g.registry+"/"+name, ".")
+			if w := g.store.take(); (res.code == 0) != (name == "clean") || (len(w) > 0) != (name == "clean") {
+				t.Errorf("%s ends with %d, and has written %q:\n%s", name, res.code, w, res.stderr)
+			}
+		}
+	})
+}
