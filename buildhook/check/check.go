@@ -89,6 +89,7 @@ type checker struct {
 	dirs     map[*instruction]string // working directories of RUNs
 	homes    map[*instruction]string // home directories
 
+	limited        bool // there are more findings than are kept
 	ignoreTold     bool // that there is no ignore file
 	dockerfilePath string
 	mended         func(*fixer) error // called when a build was checked; nil: nothing to mend
@@ -249,7 +250,10 @@ func (c *checker) build(ctx context.Context, inv Invocation) error {
 		return err
 	}
 	c.scanText(src)
-	if err := c.follow(); err != nil {
+	if err := c.follow(ctx); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
 		c.refused(src, err)
 	}
 	c.finish()
@@ -410,9 +414,17 @@ func (c *checker) add(f *finding) *finding {
 			return g
 		}
 	}
+	if len(c.found) == maxFound {
+		c.limited = true
+		return f
+	}
 	c.found = append(c.found, f)
 	return f
 }
+
+// maxFound bounds the findings of a check: a hostile file can have more than
+// anybody would read.
+const maxFound = 2000
 
 func (c *checker) newLabel(l *label) shellflow.Label {
 	c.labels = append(c.labels, l)
@@ -422,6 +434,9 @@ func (c *checker) newLabel(l *label) shellflow.Label {
 // report puts the result together.
 func (c *checker) report() *report.Check {
 	r := c.rep
+	if c.limited {
+		c.gap(report.GapLimit, "", "", fmt.Sprintf("there are more than %d problems: the rest are not listed", maxFound), "")
+	}
 	c.allow()
 	for _, f := range c.found {
 		r.Problems = append(r.Problems, c.problem(f))

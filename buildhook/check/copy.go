@@ -519,7 +519,7 @@ func (c *checker) copiedFile(in *instruction, st *state, t *buildcontext.Taken, 
 	}
 	f.mend = c.copyMend(in, t, cp, line)
 	f = c.add(f)
-	st.files = append(st.files, shellflow.File{Path: t.Dest, Labels: []shellflow.Label{c.newLabel(&label{kind: fileLabel, name: t.File.Path, in: in, find: f, hot: h})}})
+	st.keep(shellflow.File{Path: t.Dest, Labels: []shellflow.Label{c.newLabel(&label{kind: fileLabel, name: t.File.Path, in: in, find: f, hot: h})}})
 }
 
 func (c *checker) copiedGitDir(in *instruction, st *state, t *buildcontext.Taken, dir string, cp *copied) {
@@ -535,7 +535,7 @@ func (c *checker) copiedGitDir(in *instruction, st *state, t *buildcontext.Taken
 		f.mend = l.mend
 		l.find = c.add(f)
 	}
-	st.files = append(st.files, shellflow.File{Path: dest, Dir: true, Labels: []shellflow.Label{c.newLabel(l)}})
+	st.keep(shellflow.File{Path: dest, Dir: true, Labels: []shellflow.Label{c.newLabel(l)}})
 }
 
 // copiedName is a file that was not there to be read, and whose name says
@@ -587,6 +587,7 @@ func (c *checker) copyFromStage(in *instruction, st *state, s *stage, cp *copied
 				message: fmt.Sprintf("%s takes %s of the stage %s, which usually holds credentials (%s); what is in it is not known here", in.name, src, s.title(), what)})
 		}
 	}
+	told := 0
 	for _, f := range s.state.files {
 		for _, w := range cp.sources {
 			src := path.Clean("/" + w.value)
@@ -595,10 +596,12 @@ func (c *checker) copyFromStage(in *instruction, st *state, s *stage, cp *copied
 				continue
 			}
 			out := shellflow.File{Path: dest, Dir: f.Dir, Labels: f.Labels}
-			st.files = append(st.files, out)
+			st.keep(out)
 			for _, l := range f.Labels {
-				lab := c.labels[l]
-				c.carriedOver(in, s, f.Path, dest, lab)
+				if told++; told > maxFilesTold {
+					break
+				}
+				c.carriedOver(in, s, f.Path, dest, c.labels[l])
 			}
 			break
 		}

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -46,6 +47,26 @@ func (st *state) clone() *state {
 	c.args = slices.Clone(st.args)
 	c.files = slices.Clone(st.files)
 	return &c
+}
+
+// maxKept bounds the files with secrets that a stage is known to have: those
+// beyond it are told where they come from, and are not followed further.
+const maxKept = 5000
+
+// keep notes that the stage has a file with secrets in it. The list is sorted
+// by path, and a path is in it once, whatever is copied over it.
+func (st *state) keep(f shellflow.File) {
+	i, found := slices.BinarySearchFunc(st.files, f, func(a, b shellflow.File) int { return cmp.Compare(a.Path, b.Path) })
+	if found {
+		was := st.files[i]
+		was.Labels, was.Dir = union(was.Labels, f.Labels), was.Dir || f.Dir
+		st.files = slices.Clone(st.files) // a stage that is built on this one may share it
+		st.files[i] = was
+		return
+	}
+	if len(st.files) < maxKept {
+		st.files = slices.Insert(slices.Clip(st.files), i, f)
+	}
 }
 
 // Get and Keys make a state the environment of BuildKit's lexer.

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"regexp"
@@ -15,9 +16,12 @@ import (
 
 // follow goes through the Dockerfile a second time, with what is in the files
 // known, and follows the secrets.
-func (c *checker) follow() error {
+func (c *checker) follow(ctx context.Context) error {
 	e := c.evaluator()
 	e.visit = func(in *instruction, st *state) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		s := in.stage
 		if s != nil && c.o.Target != "" && !s.reached {
 			return nil // not built
@@ -99,7 +103,7 @@ func (c *checker) visitHeredocs(in *instruction, st *state, e *evaluator) {
 					c.add(c.inStage(&finding{id: idPersisted, in: in, key: ls[0].name, target: dest, severity: critical,
 						message: fmt.Sprintf("the here-document has %s in it, and is written to %s", ls[0].describe(), dest),
 						rests:   []report.Rest{report.RestLayer, report.RestHistory}}, false))
-					st.files = append(st.files, shellflow.File{Path: dest, Labels: w.labels})
+					st.keep(shellflow.File{Path: dest, Labels: w.labels})
 				}
 			}
 		}
@@ -169,7 +173,10 @@ func (c *checker) visitRun(in *instruction, st *state, e *evaluator) error {
 		c.removed(in, sc, st, r)
 	}
 	if res.Opaque == nil {
-		st.files = res.Files
+		st.files = nil
+		for _, f := range res.Files {
+			st.keep(f)
+		}
 	}
 	return nil
 }

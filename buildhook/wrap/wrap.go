@@ -4,6 +4,8 @@ package wrap
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -199,6 +201,9 @@ func (w *wrapping) builder(ctx context.Context, argv []string) error {
 	}
 	made := "leakscan"
 	config := filepath.Join(w.dir, "buildx")
+	if err := w.sameNode(config); err != nil {
+		return err
+	}
 	w.set("BUILDX_CONFIG", config)
 	w.set("BUILDX_BUILDER", made)
 	for i, n := range b.nodes {
@@ -222,6 +227,37 @@ func (w *wrapping) builder(ctx context.Context, argv []string) error {
 		setBuilder(argv, at, made)
 	}
 	return nil
+}
+
+// nodeID is the file by which buildx knows its machine again. It is part of the
+// name under which BuildKit keeps the files of a build context, so that of
+// those that have not changed nothing is sent.
+const nodeID = ".buildNodeID"
+
+// sameNode gives a configuration of buildx the identity of the user's own. Like
+// buildx it makes one where there is none.
+func (w *wrapping) sameNode(config string) error {
+	user := w.get("BUILDX_CONFIG")
+	if user == "" {
+		docker := w.get("DOCKER_CONFIG")
+		if docker == "" {
+			docker = filepath.Join(w.get("HOME"), ".docker")
+		}
+		user = filepath.Join(docker, "buildx")
+	}
+	if err := os.MkdirAll(config, 0o700); err != nil {
+		return err
+	}
+	id, err := os.ReadFile(filepath.Join(user, nodeID))
+	if err != nil {
+		id = make([]byte, 8)
+		rand.Read(id)
+		id = []byte(hex.EncodeToString(id))
+		if err := os.MkdirAll(user, 0o755); err == nil {
+			os.WriteFile(filepath.Join(user, nodeID), id, 0o600) // else it is another one the next time
+		}
+	}
+	return os.WriteFile(filepath.Join(config, nodeID), id, 0o600)
 }
 
 // upstream reaches a node of a builder.
