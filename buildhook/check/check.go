@@ -80,6 +80,7 @@ type checker struct {
 	found  []*finding
 	labels []*label
 	values []string // secrets that are known, to be masked
+	hidden []extent // of the Dockerfile: words that are passwords only there
 	notes  []string
 	frames []gapFrame
 
@@ -204,6 +205,7 @@ func newChecker(o Options) (*checker, error) {
 // build checks one invocation.
 func (c *checker) build(ctx context.Context, inv Invocation) error {
 	c.o.Invocation = inv
+	c.hidden = nil
 	c.main, c.d, c.copies = nil, nil, map[*instruction]*copied{}
 	c.ignoreTold = false
 	c.dirs, c.homes = map[*instruction]string{}, map[*instruction]string{}

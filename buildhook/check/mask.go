@@ -80,6 +80,11 @@ func (c *checker) maskedSource(s *source) []byte {
 			cuts = append(cuts, cut{f.value, c.secret(string(s.data[f.value.from:f.value.to])).Preview()})
 		}
 	}
+	if c.d != nil && s == c.d.src {
+		for _, e := range c.hidden {
+			cuts = append(cuts, cut{e, c.secret(string(s.data[e.from:e.to])).Preview()})
+		}
+	}
 	slices.SortStableFunc(cuts, func(a, b cut) int { return a.from - b.from })
 	var b bytes.Buffer
 	done := 0
@@ -97,6 +102,15 @@ func (c *checker) maskedSource(s *source) []byte {
 	b.Write(s.data[done:])
 	lines := strings.Split(b.String(), "\n")
 	for i, l := range lines {
+		if c.d == nil { // nothing is known of it: what a name is followed by counts
+			l = spaced.ReplaceAllStringFunc(l, func(m string) string {
+				f := strings.Fields(m)
+				if len(f) != 3 || !secretName(f[1]) || notAValue(f[2]) {
+					return m
+				}
+				return f[0] + " " + f[1] + " " + c.secret(f[2]).Preview()
+			})
+		}
 		lines[i] = hideRandom(c.hide(l))
 	}
 	s.masked = []byte(strings.Join(lines, "\n"))
@@ -117,11 +131,60 @@ func (c *checker) hide(t string) string {
 			t = strings.ReplaceAll(t, v, c.secret(v).Preview())
 		}
 	}
-	for _, sp := range slices.Backward(urlPasswords(t)) {
-		t = t[:sp[0]] + "…" + t[sp[1]:]
-	}
-	return t
+	t = userinfo.ReplaceAllStringFunc(t, func(m string) string {
+		i := strings.Index(m, "//") + 2
+		user, password, has := strings.Cut(m[i:len(m)-1], ":")
+		switch {
+		case has && (password == "" || password == "x-oauth-basic" || password == "x-access-token") && !notAValue(user):
+			user = "…"
+		case has && !notAValue(password):
+			password = "…"
+		case !has && len(user) >= 16 && !notAValue(user):
+			user = "…"
+		default:
+			return m
+		}
+		if has {
+			user += ":" + password
+		}
+		return m[:i] + user + "@"
+	})
+	t = userAtHost.ReplaceAllString(t, "${1}…${3}")
+	t = complaint.ReplaceAllString(t, "${1}…}")
+	return assigned.ReplaceAllStringFunc(t, func(m string) string {
+		i := strings.IndexAny(m, "=:")
+		if i < 0 || !secretName(m[:i]) {
+			return m
+		}
+		v := strings.Trim(m[i+1:], `"'`)
+		if notAValue(v) || placeholder(v) && !strings.HasPrefix(v, "$") || pathLike(v) || exampleCredential(v) || m[i] == ':' && strings.HasPrefix(v, "//") {
+			return m
+		}
+		return m[:i+1] + c.secret(v).Preview()
+	})
 }
+
+var (
+	// userinfo is the user part of a URL, whatever its password is made of.
+	userinfo = regexp.MustCompile(`//[^\s/@"'<>]+@`)
+	// userAtHost is the same without a scheme, which a reference to an image
+	// can't have.
+	userAtHost = regexp.MustCompile(`\b([\w.+\-]+:)([^\s@/:"']{5,})(@[\w\-]+\.[\w.\-]+)`)
+	// complaint is ${NAME:?text} whose text is no sentence.
+	complaint = regexp.MustCompile(`(\$\{\w+:?\?)[^\s}]{8,}\}`)
+	// assigned is what stands behind a name: of a variable, an argument, a key.
+	assigned = regexp.MustCompile(`[A-Za-z_][\w.\-]*[=:](?:"[^"\n]*"|'[^'\n]*'|[^\s"',;)&|]+)`)
+	// variable is the mere name of one, in the ways in which it is written.
+	bare = regexp.MustCompile(`^(?:\$\{?[A-Za-z_][\w]*\}?|\$\{\{[^}]*\}\}|\$\([^)]*\)|%[A-Za-z_]+%|<[^>]*>|\$[0-9@*])+$`)
+)
+
+// notAValue says whether a text is nothing but names of variables.
+func notAValue(s string) bool {
+	return s == "" || bare.MatchString(s)
+}
+
+// spaced is an instruction in the old form: ENV NAME value.
+var spaced = regexp.MustCompile(`(?i)\b(?:ENV|ARG|LABEL)\s+[A-Za-z_][\w.\-]*\s+\S+`)
 
 var longWord = regexp.MustCompile(`[0-9A-Za-z+_!#%&*^~?]{12,}`)
 

@@ -42,3 +42,45 @@ func TestNothingShown(t *testing.T) {
 		}
 	}
 }
+
+// TestAwkwardValues has passwords that no mix of characters gives away, or with
+// characters that mean something to the Dockerfile.
+func TestAwkwardValues(t *testing.T) {
+	words := "tr0ub4dor-" + "kestrel"
+	dollar := "Pa$$w0rd" + "-9x"
+	plain := "kestrel" + "house"
+	for _, tt := range []struct{ dockerfile, value string }{
+		{"FROM alpine\nARG DB_PASSWORD=" + dollar, dollar},
+		{"FROM alpine\nARG DB_PASSWORD=\"" + dollar + "\"", dollar},
+		{"FROM alpine\nARG DB_PASSWORD=abc$1def9K", "abc$1def9K"},
+		{"FROM alpine\nARG DB_PASSWORD=it\\'s-a-9pass", "s-a-9pass"},
+		{"FROM alpine\nARG DB_PASSWORD=${PW:-" + dollar + "}", dollar},
+		{"FROM alpine\nONBUILD ARG DB_PASSWORD=" + dollar, dollar},
+		{"FROM alpine\nENV DB_PASSWORD=K3str#l$$x\nRUN mysql -u r -pK3str#l$$x\nRUN curl http://u:K3str#l$$x@h/", "K3str#l$$x"},
+		{"ARG DB_PASSWORD=" + dollar + "\nFROM alpine\nARG DB_PASSWORD\nRUN make", dollar},
+		{"FROM alpine\nRUN echo \"root:" + words + "\" | chpasswd", words},
+		{"FROM alpine\nRUN printf \"root:" + words + "\\n\" | chpasswd", words},
+		{"FROM alpine\nRUN echo -e \"" + words + "\\n" + words + "\" | passwd root", words},
+		{"FROM alpine\nRUN (echo " + words + "; echo " + words + ") | passwd root", words},
+		{"FROM alpine\nRUN echo root:" + plain + " | chpasswd", plain},
+		{"FROM alpine\nRUN git config --global url.\"https://" + words + ":x-oauth-basic@github.com/\".insteadOf \"https://github.com/\"", words},
+		{"FROM alpine\nENV P=" + words + "\nENV DATABASE_URL=postgres://u:${P}@db/x", words},
+		{"FROM alpine\nENV DB_PASSWORD=" + plain + "\nFOO DB_PASSWORD=" + plain, plain},
+		{"FROM alpine\nENV DB_PASSWORD " + plain + "\nCOPY --foo=x a b", plain},
+		{"ENV DB_PASSWORD=" + plain, plain},
+		{"FROM alpine\nENV DB_PASSWORD=" + plain + "\nRUN <<EOF\nx", plain},
+		{"FROM bob:" + words + "@r.example.com/x", words},
+		{"FROM alpine\nENV DB_PASSWORD=${X:?" + words + "}", words},
+		{"FROM alpine\nRUN --mount=type=secret,DB_PASSWORD=" + words + " true", words},
+	} {
+		o := check.Options{Scanner: shared(t), Invocation: check.Invocation{Dockerfile: "-"}, Stdin: strings.NewReader(tt.dockerfile + "\n")}
+		rep, err := check.Run(context.Background(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := fmt.Sprintf("%+v", rep)
+		if i := strings.Index(text, tt.value); i >= 0 {
+			t.Errorf("%s: …%s", tt.dockerfile, text[max(i-80, 0):i+len(tt.value)])
+		}
+	}
+}

@@ -448,6 +448,10 @@ func (c *checker) flow(in *instruction, st *state, sc script, fl shellflow.Flow,
 		if l == nil && sc.exec == nil && fl.End > fl.Pos {
 			c.hidePassword(f, sc.text.s[fl.Pos:fl.End])
 		}
+		if v := strings.TrimSpace(fl.Value); v != "" && l == nil {
+			c.given(sc, v)
+			f.secret = c.secret(v)
+		}
 		c.add(c.inStage(f, false))
 	case shellflow.Generated:
 		f.id, f.rests = idKeyGenerated, layer
@@ -527,6 +531,27 @@ func (c *checker) hidePassword(f *finding, s string) {
 	for _, w := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\n\"':|<>;&()", r) }) {
 		if !strings.HasPrefix(w, "-") && !strings.HasPrefix(w, "/") && !strings.HasPrefix(w, "$") {
 			c.known(w)
+		}
+	}
+}
+
+// given keeps a password in a script from being shown, also a plain word.
+func (c *checker) given(sc script, v string) {
+	for line := range strings.Lines(v) {
+		if line = strings.TrimSpace(line); len(line) < 3 {
+			continue
+		}
+		c.known(line)
+		if sc.exec != nil {
+			continue
+		}
+		for at := 0; ; {
+			i := strings.Index(sc.text.s[at:], line)
+			if i < 0 {
+				break
+			}
+			at += i + len(line)
+			c.hidden = append(c.hidden, sc.text.extent(at-len(line), at))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -69,6 +70,9 @@ func (c *checker) secretValue(in *instruction, name, value string, known bool, i
 	}
 	if known && value != "" {
 		c.known(value)
+		for _, sp := range urlPasswords(value) {
+			c.known(value[sp[0]:sp[1]])
+		}
 	}
 	return union(inherited, []shellflow.Label{c.newLabel(l)})
 }
@@ -155,6 +159,12 @@ func (c *checker) visitArg(in *instruction, st *state, kvs []instructions.KeyVal
 		if len(labels) == 0 {
 			continue
 		}
+		if kv.Value != nil {
+			if notAValue(strings.Trim(*kv.Value, `"'`)) {
+				value = extent{}
+			}
+			c.rawly(*kv.Value)
+		}
 		own := labels[len(labels)-1]
 		if kv.Value != nil && own.in == in && !strings.Contains(*kv.Value, "$") && own.name == kv.Key && v.value == own.value && !placeholder(own.value) && !asksForValue(own.value) && own.value == strings.Trim(*kv.Value, `"'`) {
 			f := &finding{id: idArgDefault, in: in, at: at, key: kv.Key, value: value, message: fmt.Sprintf("ARG %s has a default that looks like a secret: docker history shows it, or what --build-arg gives in its place", kv.Key),
@@ -172,7 +182,7 @@ func (c *checker) visitArg(in *instruction, st *state, kvs []instructions.KeyVal
 		if slices.Contains(st.args, kv.Key) {
 			continue
 		}
-		f := &finding{id: idArgHistory, in: in, at: at, key: kv.Key,
+		f := &finding{id: idArgHistory, in: in, at: at, key: kv.Key, value: value,
 			message: fmt.Sprintf("docker history shows the value of %s, at the ARG and at every RUN after it", kv.Key),
 			rests:   []report.Rest{report.RestHistory, report.RestProvenance, report.RestBuildCache}}
 		if !in.stage.exported && !c.o.CacheMax {
@@ -191,6 +201,20 @@ func (c *checker) visitArg(in *instruction, st *state, kvs []instructions.KeyVal
 		f.fix = fmt.Sprintf("Take the ARG away, mount the secret where it is used, with RUN --mount=type=secret,id=%s,env=%s,required=true, and build with --secret id=%s,env=%s in place of --build-arg.", id, kv.Key, id, kv.Key)
 		f.mend = c.argMend(in, kv.Key)
 		own.find = c.add(f)
+	}
+}
+
+var defaultOf = regexp.MustCompile(`\$\{\w+:?[-+=?]([^}]*)\}`)
+
+// rawly keeps a value from being shown as it is written: with its quotes,
+// escapes, and dollar signs that expand to others.
+func (c *checker) rawly(v string) {
+	v = strings.Trim(v, `"'`)
+	for _, m := range defaultOf.FindAllStringSubmatch(v, -1) {
+		c.known(m[1])
+	}
+	if !notAValue(v) && !defaultOf.MatchString(v) {
+		c.known(v)
 	}
 }
 
@@ -245,6 +269,7 @@ func (c *checker) visitEnv(in *instruction, st *state, e *evaluator, kvs instruc
 		if len(labels) == 0 {
 			continue
 		}
+		c.rawly(kv.Value)
 		if own := labels[len(labels)-1]; own.in == in && own.name == kv.Key {
 			if w.unknown && w.value == "" {
 				continue // set from a variable that nobody sets

@@ -66,7 +66,7 @@ func (r *run) fileFlows(key string, where place, p part) {
 		if where == inCache && o.kind != Fetched {
 			continue // not in the image
 		}
-		r.flow(Flow{Kind: o.kind, Labels: o.labels, Path: file, By: o.by, Pos: o.pos, End: o.end})
+		r.flow(Flow{Kind: o.kind, Labels: o.labels, Path: file, By: o.by, Pos: o.pos, End: o.end, Value: o.value})
 	}
 }
 

@@ -74,6 +74,9 @@ func (r *run) urlConstant(t text, by string) bool {
 			continue
 		}
 		user, password, has := strings.Cut(userinfo, ":")
+		if password == "x-oauth-basic" || password == "" { // the token is the user
+			has, password = false, ""
+		}
 		switch {
 		case strings.ContainsAny(userinfo, "\x01${}<>") || strings.Contains(userinfo, "%s"):
 		case has:
@@ -81,7 +84,7 @@ func (r *run) urlConstant(t text, by string) bool {
 				r.flow(Flow{Kind: Inline, By: by, Pos: t.pos, End: t.end, Value: password})
 				return true
 			}
-		case len(user) >= tokenLength(host) && strings.ContainsAny(user, "0123456789") && !r.placeholder(user):
+		case (len(user) >= tokenLength(host) || strings.Contains(userinfo, ":x-oauth-basic")) && (strings.ContainsAny(user, "0123456789") || len(userinfo) > len(user)+1) && !r.placeholder(user):
 			r.flow(Flow{Kind: Inline, By: by, Pos: t.pos, End: t.end, Value: user})
 			return true
 		}

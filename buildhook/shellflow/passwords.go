@@ -7,7 +7,11 @@ import (
 
 // hashed is the taint of the hash of a password: the labels are what it is of.
 func (c *cmdline) hashed(password text, by string) taint {
-	return taint{origins: []origin{{kind: Hashed, by: by, labels: password.taint.labels, pos: c.pos, end: c.end}}}
+	o := origin{kind: Hashed, by: by, labels: password.taint.labels, pos: c.pos, end: c.end}
+	if password.known() && password.taint.none() {
+		o.value = password.s
+	}
+	return taint{origins: []origin{o}}
 }
 
 // password reports whether there is something in a text whose hash matters.

@@ -96,7 +96,7 @@ type Flow struct {
 	// Pos and End are byte offsets in Input.Script of the statement or the
 	// word. Both are 0 for the exec form.
 	Pos, End int
-	Value    string // of an Inline: the constant, to be found in the word and never shown
+	Value    string // of an Inline, and of a constant that is Hashed: the constant, never to be shown
 }
 
 // Constant is a text of the script that it puts into a file as it stands. What

@@ -138,6 +138,7 @@ type origin struct {
 	kind     Kind
 	by       string
 	labels   []Label // what was hashed
+	value    string  // the constant that was hashed
 	pos, end int
 }
 
@@ -178,7 +179,7 @@ func (t taint) plus(u taint) taint {
 }
 
 func compareOrigins(a, b origin) int {
-	return cmp.Or(cmp.Compare(a.pos, b.pos), cmp.Compare(a.kind, b.kind), cmp.Compare(a.by, b.by), slices.Compare(a.labels, b.labels))
+	return cmp.Or(cmp.Compare(a.pos, b.pos), cmp.Compare(a.kind, b.kind), cmp.Compare(a.by, b.by), slices.Compare(a.labels, b.labels), cmp.Compare(a.value, b.value))
 }
 
 func (t taint) equal(u taint) bool {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -133,6 +134,8 @@ func checkRendering(rep *report.Check) rendering {
 	}
 }
 
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.\-]*$`)
+
 // invocation is what the flags say of the build.
 func (f *checkFlags) invocation() (check.Invocation, error) {
 	inv := check.Invocation{
@@ -142,7 +145,7 @@ func (f *checkFlags) invocation() (check.Invocation, error) {
 	for _, s := range f.args {
 		name, value, given := strings.Cut(s, "=")
 		switch {
-		case name == "":
+		case !variableName.MatchString(name): // it may be a value, and is not repeated
 			return inv, usage(badBuildArg)
 		case given:
 			inv.Args[name] = value
