@@ -366,6 +366,9 @@ func (c *checker) addSource(s *source) {
 
 // refused records that BuildKit would not build this.
 func (c *checker) refused(src *source, err error) {
+	for _, m := range complaint.FindAllSubmatch(src.data, -1) {
+		c.known(string(m[2])) // the error has it without its braces
+	}
 	first := 0
 	if e, ok := err.(*syntaxError); ok {
 		first = e.first

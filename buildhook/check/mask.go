@@ -171,7 +171,7 @@ var (
 	// can't have.
 	userAtHost = regexp.MustCompile(`\b([\w.+\-]+:)([^\s@/:"']{5,})(@[\w\-]+\.[\w.\-]+)`)
 	// complaint is ${NAME:?text} whose text is no sentence.
-	complaint = regexp.MustCompile(`(\$\{\w+:?\?)[^\s}]{8,}\}`)
+	complaint = regexp.MustCompile(`(\$\{\w+:?\?)([^\s}]{8,})\}`)
 	// assigned is what stands behind a name: of a variable, an argument, a key.
 	assigned = regexp.MustCompile(`[A-Za-z_][\w.\-]*[=:](?:"[^"\n]*"|'[^'\n]*'|[^\s"',;)&|]+)`)
 	// variable is the mere name of one, in the ways in which it is written.
