@@ -14,6 +14,7 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/leakscan/leakscan/report"
 )
@@ -199,6 +200,9 @@ func (x *fixer) fix() (*Fix, error) {
 		if _, err := parseDockerfile(newSource(src.name, text)); err != nil {
 			return nil, fmt.Errorf("the corrected Dockerfile would not parse, nothing is changed: %w", err)
 		}
+		if err := x.builds(text); err != nil {
+			return nil, err
+		}
 		if x.c.o.Inline != nil || x.c.o.Dockerfile == "-" {
 			return nil, fmt.Errorf("the Dockerfile is no file of its own: it can't be corrected in its place; copy it to a file")
 		}
@@ -216,6 +220,22 @@ func (x *fixer) fix() (*Fix, error) {
 		}
 	}
 	return out, nil
+}
+
+// builds asks whether BuildKit takes the new text as it takes the old one.
+func (x *fixer) builds(text []byte) error {
+	o := x.c.o
+	o.Inline, o.Context, o.Dockerfile, o.Contexts = text, "", "", nil
+	rep, err := Run(context.Background(), o)
+	if err != nil {
+		return err
+	}
+	for _, g := range rep.Gaps {
+		if strings.HasPrefix(g.Reason, "BuildKit refuses it") {
+			return fmt.Errorf("the corrected Dockerfile would not build, nothing is changed: %s", g.Reason)
+		}
+	}
+	return nil
 }
 
 // ignoreFile adds lines to the ignore file that counts.
@@ -288,6 +308,56 @@ func (x *fixer) mount(in *instruction, flag string) {
 	}
 }
 
+// uniqueID is the id for a secret: one that no other secret has, of the build as
+// it is or as it will be.
+func (x *fixer) uniqueID(name string, g GivenSecret) string {
+	taken := func(id string) bool {
+		if slices.ContainsFunc(x.secrets, func(o GivenSecret) bool { return o.ID == id && (o.Env != g.Env || o.File != g.File) }) {
+			return true
+		}
+		for _, in := range x.d.all() { // it may be another one that has the name already
+			if in.name == "RUN" && mountsID(in.head.s, id) && !strings.Contains(in.head.s, "env="+name) {
+				return true
+			}
+		}
+		return false
+	}
+	id := secretID(name)
+	if !taken(id) {
+		return id
+	}
+	if long := secretID(strings.ReplaceAll(strings.Trim(name, "./"), "/", "_")); long != id && !taken(long) {
+		return long
+	}
+	for i := 2; ; i++ {
+		if next := fmt.Sprintf("%s_%d", id, i); !taken(next) {
+			return next
+		}
+	}
+}
+
+// mountsID says whether a RUN mounts a secret of this id.
+func mountsID(head, id string) bool {
+	for _, flag := range strings.Fields(head) {
+		if !strings.HasPrefix(flag, "--mount=") {
+			continue
+		}
+		for _, field := range strings.Split(strings.TrimPrefix(flag, "--mount="), ",") {
+			if field == "id="+id || field == "source="+id || field == "src="+id {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// need notes a secret of which it is not known where the user has it.
+func (x *fixer) need(id string) {
+	if !slices.ContainsFunc(x.secrets, func(g GivenSecret) bool { return g.ID == id }) {
+		x.secrets = append(x.secrets, GivenSecret{ID: id, File: "FILE"})
+	}
+}
+
 func (x *fixer) give(g GivenSecret) {
 	if !slices.Contains(x.secrets, g) {
 		x.secrets = append(x.secrets, g)
@@ -306,8 +376,11 @@ func ignoreMend(lines ...string) mend {
 			}
 			if l == ".git" || strings.HasSuffix(l, "/.git") {
 				if in := x.runsGit(); in != nil {
-					return fmt.Sprintf("line %d runs git, which needs it", in.first)
+					return fmt.Sprintf("line %d runs git, or something that may, which needs it", in.first)
 				}
+			}
+			if in := x.startsWith(path.Base(l)); in != nil {
+				return fmt.Sprintf("line %d reads %s when the container runs: give it to the container, and drop the file from the image", in.first, path.Base(l))
 			}
 			if !slices.Contains(x.ignore, l) {
 				x.ignore = append(x.ignore, l)
@@ -317,13 +390,26 @@ func ignoreMend(lines ...string) mend {
 	}
 }
 
-var gitCommand = regexp.MustCompile(`(^|[\s;&|(])git\s+(-C\s+\S+\s+)?(describe|rev-parse|rev-list|log|status|submodule|diff|show|tag|branch|checkout|archive|ls-files|fetch|pull)\b`)
+var gitCommand = regexp.MustCompile(`(^|[\s;&|(])git\s+(-C\s+\S+\s+)?(describe|rev-parse|rev-list|log|status|submodule|diff|show|tag|branch|checkout|archive|ls-files|fetch|pull)\b|(^|[\s;&|(])(make|gmake|setuptools[-_]scm|hatch)\s|(^|[\s;&|(])\./[\w./\-]+`)
+
+// startsWith returns the instruction for a container's start that names a file.
+func (x *fixer) startsWith(name string) *instruction {
+	for _, in := range x.d.all() {
+		switch in.name {
+		case "CMD", "ENTRYPOINT", "HEALTHCHECK":
+			if strings.Contains(in.head.s, name) {
+				return in
+			}
+		}
+	}
+	return nil
+}
 
 // runsGit returns a RUN that asks git about the working tree.
 func (x *fixer) runsGit() *instruction {
 	for _, in := range x.d.all() {
 		if in.name == "RUN" {
-			if sc := in.script(); gitCommand.MatchString(sc.text.s) {
+			if sc := in.script(); gitCommand.MatchString(sc.text.s + " ") {
 				return in
 			}
 		}
@@ -336,7 +422,7 @@ func (x *fixer) runsGit() *instruction {
 var looksForItself = regexp.MustCompile(`\|\|\s*(true|:|echo)|2>\s*/dev/null|\[\s+(!\s+)?-[fsernz]\s|\btest\s+(!\s+)?-[fsernz]\s`)
 
 // requiredMend makes a secret mount required.
-func (c *checker) requiredMend(in *instruction, at extent) mend {
+func (c *checker) requiredMend(in *instruction, at extent, id string) mend {
 	return func(x *fixer) string {
 		if looksForItself.MatchString(in.script().text.s) {
 			return "the step may be meant to work without it: it looks whether something is there, or goes on after a failure"
@@ -345,6 +431,7 @@ func (c *checker) requiredMend(in *instruction, at extent) mend {
 		if !strings.HasPrefix(flag, "--mount=") {
 			return "its flag was not found in the text"
 		}
+		x.need(id)
 		for _, off := range []string{",required=false", ",required=0"} {
 			if i := strings.Index(flag, off); i >= 0 {
 				x.edits = append(x.edits, edit{extent{at.from + i, at.from + i + len(off)}, ",required=true"})
@@ -423,8 +510,34 @@ func variableIn(s, name string) bool {
 	}
 }
 
-// packageTool finds programs that read a token of their own accord.
-var packageTool = regexp.MustCompile(`(^|[\s;&|(])(npm|npx|yarn|pnpm|bun|pip3?|pipenv|poetry|pdm|uv|bundle|gem|composer|go|cargo|mvn|\./mvnw|gradle|\./gradlew|dotnet|nuget|sbt|mix|make|\./[\w.\-]+\.sh)\s`)
+// inert are the programs that read no variable of a user's own.
+var inert = wordSet(`apt apt-get apt-cache apk dnf yum microdnf zypper pacman mkdir rm rmdir cp mv ln chmod chown chgrp touch echo printf cat cd
+	set unset export true false test [ sed grep tar gzip gunzip unzip xz find xargs tee id useradd adduser groupadd addgroup usermod ldconfig
+	update-ca-certificates locale-gen dpkg dpkg-reconfigure sleep sync install wget curl ls pwd which command hash strip sha256sum cut tr sort uname git`)
+
+// maybeReads says whether a step may read a variable of its own accord: if it
+// runs anything but programs that don't.
+func maybeReads(sc script) bool {
+	if sc.exec != nil {
+		return len(sc.exec) > 0 && !inert[path.Base(sc.exec[0])]
+	}
+	if sc.shebang != "" {
+		return true
+	}
+	f, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(sc.text.s), "")
+	if err != nil {
+		return true
+	}
+	reads := false
+	syntax.Walk(f, func(n syntax.Node) bool {
+		if c, ok := n.(*syntax.CallExpr); ok && len(c.Args) > 0 {
+			word, ok := literalWord(c.Args[0], "/root")
+			reads = reads || !ok || !inert[path.Base(word)]
+		}
+		return !reads
+	})
+	return reads
+}
 
 func (x *fixer) arg(in *instruction, name string) string {
 	c := in.cmd.(*instructions.ArgCommand)
@@ -474,7 +587,7 @@ func (x *fixer) arg(in *instruction, name string) string {
 			runs++
 			if uses || mentions(all, name) {
 				users = append(users, other)
-			} else if packageTool.MatchString(" " + other.script().text.s + " ") {
+			} else if maybeReads(other.script()) {
 				candidates = append(candidates, other)
 			}
 		}
@@ -486,12 +599,18 @@ func (x *fixer) arg(in *instruction, name string) string {
 	if len(users) == 0 && runs > 0 {
 		return "no step is seen to use it, but one may by way of a script: if none does, drop the ARG"
 	}
-	id := secretID(name)
+	id := x.uniqueID(name, GivenSecret{Env: name})
+	required := ",required=true"
+	for _, u := range users {
+		if sc := u.script(); sc.exec == nil && optional(sc, "", &name) {
+			required = "" // it asks whether it was given one
+		}
+	}
 	for _, u := range users {
 		if strings.Contains(u.head.s, "env="+name) {
 			continue
 		}
-		x.mount(u, "type=secret,id="+id+",env="+name+",required=true")
+		x.mount(u, "type=secret,id="+id+",env="+name+required)
 	}
 	x.dropArg(in, name)
 	for _, other := range in.stage.ins { // declared again

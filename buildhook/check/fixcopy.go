@@ -185,6 +185,9 @@ type user struct {
 func (x *fixer) users(in *instruction, file, dest string) (users []user, removed *instruction, why string) {
 	what := credentialFile(file)
 	tools := toolsOf(what)
+	if x.sameName(in, file) {
+		return nil, nil, "the build takes several files of its name"
+	}
 	for _, s := range x.d.stages {
 		if s != in.stage && !descends(s, in.stage) {
 			continue
@@ -211,6 +214,9 @@ func (x *fixer) users(in *instruction, file, dest string) (users []user, removed
 			if m.any {
 				if sc.exec != nil {
 					return nil, nil, fmt.Sprintf("line %d names it in the exec form", other.first)
+				}
+				if m.edits {
+					return nil, nil, fmt.Sprintf("line %d changes it in its place, which a mounted file can't be", other.first)
 				}
 				if m.opaque {
 					return nil, nil, fmt.Sprintf("what line %d does with it was not understood", other.first)
@@ -241,6 +247,35 @@ func (x *fixer) users(in *instruction, file, dest string) (users []user, removed
 	return users, removed, ""
 }
 
+// sameName says whether a build takes several files of the same name, which a
+// script may mean by it.
+func (x *fixer) sameName(in *instruction, file string) bool {
+	for _, other := range x.d.all() {
+		cp := x.c.copies[other]
+		if cp == nil || cp.from != x.c.main {
+			continue
+		}
+		for i := range cp.taken {
+			t := &cp.taken[i]
+			if !t.Swept && t.File.Path != file && path.Base(t.File.Path) == path.Base(file) && cp.from.hot[t.File.Path] != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// hasFlag says whether a call has a short option, alone or among others.
+func hasFlag(call *syntax.CallExpr, letter string) bool {
+	for _, a := range call.Args[1:] {
+		s, ok := literalWord(a, "")
+		if ok && strings.HasPrefix(s, "-") && !strings.HasPrefix(s, "--") && strings.Contains(s, letter) || ok && strings.HasPrefix(s, "--in-place") {
+			return true
+		}
+	}
+	return false
+}
+
 // mountFile mounts a file as a secret for steps; an SSH key as an agent.
 func (x *fixer) mountFile(users []user, file, dest string) string {
 	if credentialFile(file) == "ssh" && len(users) > 0 {
@@ -253,7 +288,10 @@ func (x *fixer) mountFile(users []user, file, dest string) string {
 		x.ssh = true
 		return ""
 	}
-	id := secretID(file)
+	if strings.ContainsAny(dest, " \t,\"'\\$=") || strings.ContainsAny(file, " \t,\"") {
+		return "its path has characters that a mount's flag can't"
+	}
+	id := x.uniqueID(file, GivenSecret{File: file})
 	for _, u := range users {
 		flag := "type=secret,id=" + id + ",target=" + dest + ",required=true"
 		switch who, _, _ := strings.Cut(u.name, ":"); {
@@ -343,6 +381,7 @@ type fileMention struct {
 	removes bool
 	moves   bool // copies it elsewhere
 	opaque  bool
+	edits   bool // in its place
 	empty   bool // nothing is left when the cuts are made
 	cuts    []extent
 }
@@ -403,6 +442,10 @@ func newFileMention(script, dest, dir, home string) (m fileMention) {
 			switch path.Base(cmd) {
 			case "rm", "shred", "unlink":
 				m.removes = true
+				if len(m.cuts) > 0 && others > 0 { // what is left of it is not known here
+					m.opaque = true
+					continue
+				}
 				if others > 0 {
 					for k, a := range call.Args[1:] {
 						if is(a) {
@@ -422,6 +465,8 @@ func newFileMention(script, dest, dir, home string) (m fileMention) {
 				m.moves = true
 			case "ssh-add":
 				gone[i] = true
+			case "sed", "perl", "truncate", "tee", "sponge", "dos2unix", "patch":
+				m.reads, m.edits = true, m.edits || path.Base(cmd) != "sed" && path.Base(cmd) != "perl" || hasFlag(call, "i")
 			default:
 				m.reads = true
 			}

@@ -208,8 +208,8 @@ func (c *checker) visitMount(in *instruction, st *state, sc script, m *instructi
 			input.Mounts = append(input.Mounts, shellflow.Mount{Kind: shellflow.MountSecret, Target: target, Labels: []shellflow.Label{l}})
 			in.stage.mountTargets = append(in.stage.mountTargets, mountTarget{in, id, target})
 		}
-		if !m.Required && !optional(sc, target, m.Env) {
-			c.add(&finding{id: idNotRequired, in: in, at: at, key: id, message: fmt.Sprintf("if the build isn't given the secret %s, the step runs without it", id), mend: c.requiredMend(in, at)})
+		if !m.Required && !optional(sc, target, m.Env) && !c.optionalElsewhere(id, target, m.Env) {
+			c.add(&finding{id: idNotRequired, in: in, at: at, key: id, message: fmt.Sprintf("if the build isn't given the secret %s, the step runs without it", id), mend: c.requiredMend(in, at, id)})
 		}
 		if u, _, _ := strings.Cut(st.user, ":"); m.Mode != nil && *m.Mode&0o004 != 0 && (u == "" || u == "root" || u == "0" || m.UID != nil) {
 			c.add(&finding{id: idWideMode, in: in, at: at, key: id, message: fmt.Sprintf("the secret %s is mounted with mode %04o: every user and process of the step can read it", id, *m.Mode), mend: c.modeMend(in, at)})
@@ -288,6 +288,14 @@ func (c *checker) mountExtent(in *instruction, m *instructions.Mount, id string)
 		}
 		at = end
 	}
+}
+
+// optionalElsewhere says whether another step that mounts the secret looks
+// whether it is there: then the build is meant to work without it.
+func (c *checker) optionalElsewhere(id, target string, env *string) bool {
+	return slices.ContainsFunc(c.d.all(), func(in *instruction) bool {
+		return in.name == "RUN" && mountsID(in.head.s, id) && optional(in.script(), target, env)
+	})
 }
 
 // optional says whether a script looks whether it was given the secret.
