@@ -59,7 +59,7 @@ func ofAll(n, of int) string {
 // problem writes one problem: what docker build --check would, and then where
 // the secret ends up and how to mend it.
 func (p *printer) problem(b *Problem) {
-	p.line(p.paint(severityStyle(b.Severity), strings.ToUpper(Escape(string(b.Severity)))) + ": " + p.paint(bold, Escape(b.Check)) + " - " + Escape(b.Page))
+	p.line(p.paint(severityStyle(b.Severity), strings.ToUpper(Escape(string(b.Severity)))) + ": " + p.paint(bold, Escape(b.Check)) + page(b.Page))
 	for _, l := range wrap(sentence(Escape(cmp.Or(b.Message, b.Title))), p.prose) {
 		p.line(l)
 	}
@@ -92,6 +92,13 @@ func (p *printer) problem(b *Problem) {
 		p.labelled("also", wrap(where+"  "+Escape(a.Text), p.prose-labelWidth)...)
 	}
 	p.labelled("fix", wrap(Escape(b.Fix), p.prose-labelWidth)...)
+}
+
+func page(url string) string {
+	if url == "" {
+		return ""
+	}
+	return " - " + Escape(url)
 }
 
 // sentence makes a text begin with a capital, if it begins with a word of the

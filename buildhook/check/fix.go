@@ -694,6 +694,10 @@ func (x *fixer) argDropped(in *instruction, name string) bool {
 	return slices.ContainsFunc(x.edits, func(e edit) bool { return e.text == "" && e.from <= at && at < e.to })
 }
 
+// SecretID is the id that a secret from a variable or a file of this name is
+// given.
+func SecretID(name string) string { return secretID(name) }
+
 // secretID is the id that a secret of this name is given.
 func secretID(name string) string {
 	id := strings.ToLower(strings.TrimLeft(path.Base(name), "._"))

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -11,12 +12,12 @@ import (
 	"sync"
 	"time"
 
-	controlapi "github.com/moby/buildkit/api/services/control"
 	"github.com/moby/buildkit/session/auth"
 	"github.com/moby/buildkit/session/secrets"
 	"github.com/moby/buildkit/solver/pb"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
@@ -191,43 +192,60 @@ func (g *Gate) controlSession(ctx context.Context, down grpc.ServerStream, md me
 	return g.serveSession(ctx, id, &streamConn{stream: down}, &streamConn{stream: up, close: up.CloseSend})
 }
 
-// streamConn is a stream of BytesMessages as a connection.
+// streamConn is a stream of BytesMessages as a connection. A build context
+// passes through it: the bytes are copied once each way.
 type streamConn struct {
 	stream interface {
 		SendMsg(any) error
 		RecvMsg(any) error
 	}
 	close func() error
-	rest  []byte
+	data  mem.BufferSlice // of the last message
+	rest  *mem.Reader     // what is to be read of it; nil: nothing
 	upgraded
 }
 
+// bytesTag is the tag of BytesMessage's only field: number 1, length-delimited.
+const bytesTag = 1<<3 | 2
+
 func (c *streamConn) Read(p []byte) (int, error) {
-	for len(c.rest) == 0 {
+	for c.rest == nil || c.rest.Remaining() == 0 {
+		if c.rest != nil {
+			c.rest.Close()
+			c.data.Free()
+			c.rest, c.data = nil, nil
+		}
 		var m message
 		if err := c.stream.RecvMsg(&m); err != nil {
 			return 0, io.EOF
 		}
-		var b controlapi.BytesMessage
-		if err := b.UnmarshalVT(m.take()); err != nil {
-			return 0, err
+		c.data, c.rest = m.data, m.data.Reader()
+		if c.rest.Remaining() == 0 {
+			continue // an empty message
 		}
-		c.rest = b.Data
+		tag, err := c.rest.ReadByte()
+		if err != nil || tag != bytesTag {
+			return 0, errors.New("a message of the session is none")
+		}
+		n, err := binary.ReadUvarint(c.rest)
+		if err != nil || n != uint64(c.rest.Remaining()) {
+			return 0, errors.New("a message of the session has another length")
+		}
 	}
-	n := copy(p, c.rest)
-	c.rest = c.rest[n:]
-	return n, nil
+	return c.rest.Read(p)
 }
 
 func (c *streamConn) Write(p []byte) (int, error) {
 	const most = 1 << 20 // a message has a bound
+	pool := mem.DefaultBufferPool()
 	for sent := 0; sent < len(p); {
 		part := p[sent:min(len(p), sent+most)]
-		b, err := (&controlapi.BytesMessage{Data: part}).MarshalVT()
-		if err != nil {
-			return sent, err
-		}
-		if err := c.stream.SendMsg(messageOf(b)); err != nil {
+		buf := pool.Get(1 + binary.MaxVarintLen64 + len(part))
+		(*buf)[0] = bytesTag
+		n := 1 + binary.PutUvarint((*buf)[1:], uint64(len(part)))
+		n += copy((*buf)[n:], part)
+		*buf = (*buf)[:n]
+		if err := c.stream.SendMsg(&message{mem.BufferSlice{mem.NewBuffer(buf, pool)}}); err != nil {
 			return sent, err
 		}
 		sent += len(part)

@@ -143,7 +143,7 @@ func (f *findings) place(p *report.Problem, w *written, d *step.Dir, file string
 		p.Message += fmt.Sprintf("; written by %s", w.instruction())
 	}
 	if p.Fix == "" {
-		p.Fix = "Mount it for the step that needs it: RUN --mount=type=secret,id=NAME,target=PATH,required=true. leakscan check says how."
+		p.Fix = fmt.Sprintf("Revoke it, if it was ever exported. Don't copy it: mount it for the step that needs it, with RUN --mount=type=secret,id=%s,target=%s,required=true. leakscan check says how.", check.SecretID(file), absolute(file))
 	}
 	f.frame(p, w.spans)
 }
