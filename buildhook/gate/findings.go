@@ -122,6 +122,10 @@ func (f *findings) given(w *written, d *step.Dir, k step.Known) {
 	if k.Form != "plain" {
 		p.Message += fmt.Sprintf(", as %s", k.Form)
 	}
+	p.Fix = "The step copies a secret that it is given into a file: use it from where it is mounted, or in the environment of the one command, and write it nowhere."
+	if strings.HasPrefix(k.Name, earlier) {
+		p.Fix = "The step is cached with what the secret was before it was changed: build it again (--no-cache), and write the secret to no file."
+	}
 	f.place(&p, w, d, k.Path)
 	f.add(p)
 }

@@ -42,6 +42,10 @@ type Options struct {
 	// random one, and nothing is cached.
 	Key []byte
 
+	// State is a directory of the user's in which fingerprints of the secrets of
+	// earlier builds are kept, with Key; "": they are not.
+	State string
+
 	// Scanner is the file of the leakscan binary for Linux that runs in the
 	// build; "": this program's.
 	Scanner string
@@ -81,6 +85,8 @@ type Gate struct {
 
 	session *scanSession
 
+	seenMu sync.Mutex // around the file of earlier values
+
 	programOnce sync.Once
 	prog        *program
 	programErr  error
@@ -101,6 +107,9 @@ func New(o Options) (*Gate, error) {
 	o.FailOn = cmp.Or(o.FailOn, report.SeverityLow)
 	o.FailOnBase = cmp.Or(o.FailOnBase, report.SeverityHigh)
 	o.Version = cmp.Or(o.Version, "dev")
+	if o.Key == nil {
+		o.State = "" // fingerprints of another key are of no use
+	}
 	key, err := saltOf(o.Key)
 	if err != nil {
 		return nil, err

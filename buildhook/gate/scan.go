@@ -134,8 +134,15 @@ func (g *Gate) run(ctx context.Context, b *build, gr *graph, parts []written, re
 	if err != nil {
 		return nil, err
 	}
-	for p, data := range map[string][]byte{step.Prints: g.prints(), step.Config: g.o.RuleFile} {
-		if len(data) > 0 {
+	prints, err := g.prints()
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range []struct {
+		path string
+		data []byte
+	}{{step.Prints, prints}, {step.Config, g.o.RuleFile}} {
+		if p, data := file.path, file.data; len(data) > 0 {
 			binary = binary.File(llb.Mkdir(path.Dir(p), 0o700, llb.WithParents(true)).Mkfile(p, 0o600, data), llb.WithCustomName("[leakscan] configure the scanner"))
 		}
 	}
@@ -217,15 +224,6 @@ func (gr *graph) state(v vertex) (llb.State, error) {
 		return llb.State{}, fmt.Errorf("taking up a step of the build: %w", err)
 	}
 	return llb.NewState(op), nil
-}
-
-// prints are the fingerprints of the known values, for the step.
-func (g *Gate) prints() []byte {
-	values := g.values()
-	if values.Empty() {
-		return nil
-	}
-	return values.Prints()
 }
 
 // cacheName makes the step's place in BuildKit's cache one that only this user

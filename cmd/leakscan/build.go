@@ -72,7 +72,7 @@ func (f *gateFlags) options(a *app) (gate.Options, error) {
 			return o, err
 		}
 	}
-	o.Key = a.userKey()
+	o.Key, o.State = a.userKey()
 	var mu sync.Mutex
 	o.Told = func(rep *report.Check) { // a leak is told by the build itself
 		mu.Lock()
@@ -89,22 +89,23 @@ func (f *gateFlags) options(a *app) (gate.Options, error) {
 	return o, nil
 }
 
-// userKey is the user's own key, in the state directory. nil: there is none,
-// and none can be made.
-func (a *app) userKey() []byte {
+// userKey is the user's own key, and the state directory that it is in. nil:
+// there is none, and none can be made.
+func (a *app) userKey() (key []byte, state string) {
 	dir := a.getenv("XDG_STATE_HOME")
 	if dir == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
-			return nil
+			return nil, ""
 		}
 		dir = filepath.Join(home, ".local", "state")
 	}
-	key, err := gate.UserKey(filepath.Join(dir, "leakscan"))
+	state = filepath.Join(dir, "leakscan")
+	key, err := gate.UserKey(state)
 	if err != nil {
 		a.complain(fmt.Errorf(noKey, err))
 	}
-	return key
+	return key, state
 }
 
 // ownFlags takes leakscan's flags out of the arguments of another command.

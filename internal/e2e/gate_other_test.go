@@ -255,3 +255,25 @@ func TestGateFaults(t *testing.T) {
 		}
 	})
 }
+
+// A cached step ships what a secret was before it was changed.
+func TestGateRotation(t *testing.T) {
+	g := gatedBuildkit(t)
+	old, changed := "correct horse "+testimage.NPMToken(8401)[10:24], "battery staple "+testimage.NPMToken(8402)[10:24]
+	l := leak{dockerfile: base + "RUN --mount=type=secret,id=pw tr a-z b-za < /run/secrets/pw > /kept; cp /run/secrets/pw /tmp-pw\n", flags: []string{"--secret", "id=pw,env=PW"}}
+	dir := l.context(t)
+	for i, value := range []string{old, changed} {
+		res := run{dir: dir, env: append(slices.Clip(g.env), "PW="+value)}.leakscan(t, "build", "--leakscan-check=off", "--secret", "id=pw,env=PW", "--push", "-t", g.registry+"/rotated", ".")
+		if w := g.store.take(); res.code == 0 || len(w) > 0 {
+			t.Fatalf("it ends with %d and has written %q", res.code, w)
+		}
+		if i == 1 && !bytes.Contains(res.stderr, []byte(`n earlier value of the secret "pw" is in /tmp-pw`)) {
+			t.Errorf("the earlier value is not told:\n%s", res.stderr)
+		}
+		for _, v := range []string{old, changed} {
+			if bytes.Contains(res.stderr, []byte(v)) {
+				t.Errorf("a value is shown:\n%s", res.stderr)
+			}
+		}
+	}
+}
