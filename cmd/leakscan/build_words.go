@@ -77,3 +77,30 @@ several projects use. A unix socket is made for this user alone.`
 	gateServes     = "leakscan: the gate is at %s, in front of %s\n"
 	checkStopped   = "leakscan: stopped before the build; --leakscan-check=warn goes on"
 )
+
+const (
+	installShort = "Make leakscan a plugin of docker"
+
+	installLong = `install makes docker leakscan another name of leakscan: a link in docker's
+directory of plugins. With --docker-build, docker build itself goes through
+leakscan from now on: the alias "builder" in docker's config.json, of which a
+copy is kept. leakscan uninstall takes both back.`
+
+	installExample = `  leakscan install
+  leakscan install --docker-build
+  docker build -t myapp .`
+
+	uninstallShort = "Take back what leakscan install has done"
+
+	uninstallLong = `uninstall removes the link of docker leakscan, and the alias that leads docker
+build to it.`
+
+	pluginThere       = "%s is there already, and no link: remove it first"
+	aliasThere        = "%s has an alias for the builder already (%s): remove it first"
+	badConfig         = "%s can't be understood, and is left as it is: %w"
+	installedPlugin   = "docker leakscan: %s\n"
+	installedAlias    = "docker build goes through leakscan: %s (as it was: %s)\n"
+	uninstalledAlias  = "docker build is docker's own again: %s (as it was: %s)\n"
+	uninstalledPlugin = "removed: %s\n"
+	nothingInstalled  = "there is nothing to take back\n"
+)

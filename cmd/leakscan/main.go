@@ -73,8 +73,12 @@ func run(args []string) int {
 // asPlugin takes away the word with which docker calls its plugin: docker
 // leakscan build runs docker-leakscan leakscan build.
 func (a *app) asPlugin(args []string) []string {
-	if len(args) > 0 && args[0] == "leakscan" && strings.HasPrefix(filepath.Base(os.Args[0]), "docker-leakscan") {
-		return args[1:]
+	if len(args) == 0 || args[0] != "leakscan" || !strings.HasPrefix(filepath.Base(os.Args[0]), pluginName) {
+		return args
+	}
+	args = args[1:]
+	if len(args) > 0 && args[0] == "prune" { // docker builder prune, by way of the alias
+		return append([]string{"buildx"}, args...)
 	}
 	return args
 }
@@ -144,6 +148,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root := a.scanCommand()
 	root.AddCommand(a.checkCommand(), a.explainCommand(), a.extractCommand(), a.rulesCommand(), a.demoCommand(), a.versionCommand())
 	root.AddCommand(a.buildCommands()...)
+	root.AddCommand(a.installCommands()...)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SilenceErrors = true

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -275,5 +276,58 @@ func TestGateRotation(t *testing.T) {
 				t.Errorf("a value is shown:\n%s", res.stderr)
 			}
 		}
+	}
+}
+
+// docker leakscan, and docker build by way of it.
+func TestGatePlugin(t *testing.T) {
+	g := gatedDocker(t)
+	var config string
+	for _, e := range g.env {
+		if v, ok := strings.CutPrefix(e, "DOCKER_CONFIG="); ok {
+			config = filepath.Join(v, "config.json")
+		}
+	}
+	must(t, os.WriteFile(config, []byte(`{"auths":{"r.example":{"auth":"eDp5"}}}`), 0o640))
+	r := run{env: g.env}
+	if res := r.leakscan(t, "install", "--docker-build"); res.code != 0 {
+		t.Fatalf("%s%s", res.stdout, res.stderr)
+	}
+	if out := command(t, g.env, "docker", "leakscan", "version"); !bytes.Contains(out, []byte("leakscan")) {
+		t.Errorf("docker leakscan version: %s", out)
+	}
+	leaky := leaks(testimage.GitHubToken(8501), "x")[0]
+	for _, args := range [][]string{{"docker", "leakscan", "build"}, {"docker", "build"}} {
+		out, err := tryIn(leaky.context(t), append(slices.Clip(g.env), "LEAKSCAN_CHECK=off"), append(args, "--network=none", "-t", "leaky-plugin", ".")...)
+		if err == nil || !strings.Contains(err.Error(), "leakscan: nothing is exported") {
+			t.Errorf("%s: %s %v", args, out, err)
+		}
+		if out, err := try(g.env, "docker", "inspect", "leaky-plugin"); err == nil {
+			t.Errorf("%s: there is an image: %s", args, out)
+		}
+	}
+	clean := leak{dockerfile: base + "COPY a /a\n"}
+	if out, err := tryIn(clean.context(t), g.env, "docker", "build", "--network=none", "-t", "clean-plugin", "."); err != nil {
+		t.Errorf("a clean build: %s %v", out, err)
+	}
+	command(t, g.env, "docker", "inspect", "clean-plugin")
+	if res := r.leakscan(t, "uninstall"); res.code != 0 {
+		t.Fatalf("%s%s", res.stdout, res.stderr)
+	}
+	b, err := os.ReadFile(config)
+	must(t, err)
+	var fields struct {
+		Auths   map[string]any
+		Aliases map[string]string
+	}
+	must(t, json.Unmarshal(b, &fields))
+	if len(fields.Auths) != 1 || len(fields.Aliases) != 0 {
+		t.Errorf("config.json is %s", b)
+	}
+	if info, err := os.Stat(config); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("config.json has mode %v", info.Mode())
+	}
+	if _, err := try(g.env, "docker", "leakscan", "version"); err == nil {
+		t.Error("docker leakscan is still there")
 	}
 }
