@@ -7,9 +7,12 @@ import (
 	"slices"
 	"strings"
 
+	controlapi "github.com/moby/buildkit/api/services/control"
+
 	"github.com/leakscan/leakscan/buildhook/check"
 	"github.com/leakscan/leakscan/buildhook/known"
 	"github.com/leakscan/leakscan/report"
+	"github.com/leakscan/leakscan/rules"
 )
 
 // predict says what the request alone shows: a secret that BuildKit itself will
@@ -40,7 +43,75 @@ func (g *Gate) predict(b *build) *report.Check {
 				Fix: "Take the credentials out of the remote: git remote set-url origin https://HOST/PATH, and use a credential helper."})
 		}
 	}
+	for _, e := range exporters(b.req) {
+		for _, k := range slices.Sorted(maps.Keys(e)) {
+			if !strings.HasPrefix(k, "annotation") {
+				continue
+			}
+			if v := e[k]; g.recognised(k+"="+v) || len(f.known.Find([]byte(v))) > 0 {
+				f.add(report.Problem{Check: "secret-in-annotation", Title: "An annotation of the image has a secret in it", Severity: report.SeverityCritical, Key: k,
+					Message: fmt.Sprintf("the %s has a secret in it, and is written into the manifest", k),
+					Rests:   []report.Rest{report.RestConfig}, Span: report.Span{File: "the command line"}, Fix: "Take the annotation away."})
+			}
+		}
+	}
 	return f.report()
+}
+
+// exporters are the attributes of what a build is exported to, also in the
+// forms of older clients.
+func exporters(r *controlapi.SolveRequest) (out []map[string]string) {
+	for _, e := range r.GetExporters() {
+		out = append(out, e.GetAttrs())
+	}
+	if a := r.GetExporterAttrsDeprecated(); len(a) > 0 {
+		out = append(out, a)
+	}
+	return out
+}
+
+// sources looks at the Dockerfiles themselves, which a provenance with mode=max
+// has as a whole: comments too.
+func (f *findings) sources(b *build) {
+	if !provenanceMax(b.req.GetFrontendAttrs()) {
+		return
+	}
+	type text struct{ name, data string }
+	seen := map[text]bool{}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, def := range b.defs {
+		for _, info := range def.GetSource().GetInfos() {
+			t := text{info.Filename, string(info.Data)}
+			if seen[t] {
+				continue
+			}
+			seen[t] = true
+			told := func(p report.Problem, offset int) {
+				line := strings.Count(t.data[:min(offset, len(t.data))], "\n") + 1
+				p.Rests = []report.Rest{report.RestProvenance}
+				p.Message += fmt.Sprintf(" in line %d of %s, which the provenance of this build (mode=max) has as a whole", line, t.name)
+				p.Fix = "Take it out of the Dockerfile, comments included; or build with --provenance=mode=min."
+				f.frame(&p, []span{{t.name, info.Data, line, line}})
+				f.add(p)
+			}
+			for m, err := range f.g.scanner.ScanBytes(t.name, info.Data) {
+				if err != nil {
+					f.rep.Gaps = append(f.rep.Gaps, report.Gap{Kind: report.GapLimit, Blob: f.mask(t.name), Reason: f.mask(err.Error())})
+					break
+				}
+				if m.Rule.Confidence == rules.ConfidenceLow {
+					continue // a variable's name and value: what of it is a secret is in the config
+				}
+				told(report.Problem{Check: m.Rule.ID, Title: m.Rule.Title, Rule: m.Rule.ID, Severity: report.Severity(m.Rule.Severity), Key: m.Key,
+					Secret: report.PreviewOf(m.Secret), Message: m.Rule.Title}, int(m.SecretOffset))
+			}
+			for _, h := range f.known.Find(info.Data) {
+				told(report.Problem{Check: knownID, Title: "A secret that the build is given is kept", Severity: report.SeverityCritical, Key: h.Name, Message: h.Name + " is"}, int(h.Offset))
+				break
+			}
+		}
+	}
 }
 
 // provenanceMax says whether the build makes a provenance that has the values

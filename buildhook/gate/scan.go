@@ -33,6 +33,7 @@ func (g *Gate) scan(ctx context.Context, b *build, r *gwpb.Result) (*report.Chec
 	g.learnSecrets(ctx, b, gr)
 	f := g.newFindings(b)
 	f.config(ctx, r)
+	f.sources(b)
 	if len(results) > 0 {
 		if err := g.evaluate(ctx, b, gr, results); err != nil {
 			return nil, &buildError{err}
