@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	gwpb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/moby/buildkit/solver/pb"
 
@@ -178,9 +177,9 @@ func absolute(p string) string { return "/" + strings.TrimPrefix(p, "/") }
 
 // config looks at the configs of the result's images: environment, labels,
 // commands, history.
-func (f *findings) config(ctx context.Context, r *gwpb.Result) {
-	for _, key := range sortedKeys(r.GetMetadata()) {
-		data := r.Metadata[key]
+func (f *findings) config(ctx context.Context, metadata map[string][]byte) {
+	for _, key := range sortedKeys(metadata) {
+		data := metadata[key]
 		if !strings.HasPrefix(key, "containerimage.config") && !strings.HasPrefix(key, "containerimage.inlinecache") {
 			if strings.HasPrefix(key, "result.") {
 				continue // the answer to a question, which nobody exports

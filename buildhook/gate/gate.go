@@ -97,6 +97,29 @@ func New(o Options) (*Gate, error) {
 	if o.Upstream.Dial == nil {
 		return nil, errors.New("the gate has no BuildKit behind it")
 	}
+	g, err := scanning(o)
+	if err != nil {
+		return nil, err
+	}
+	dial := o.Upstream.Dial
+	g.up, err = grpc.NewClient("passthrough:///buildkit",
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return dial(ctx) }),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
+		grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window),
+		grpc.WithReadBufferSize(buffer), grpc.WithWriteBufferSize(buffer))
+	if err != nil {
+		return nil, fmt.Errorf("connecting to BuildKit: %w", err)
+	}
+	g.session = newScanSession(g)
+	g.server = grpc.NewServer(grpc.UnknownServiceHandler(g.handle), grpc.ForceServerCodecV2(rawCodec{}),
+		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
+		grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window), grpc.ReadBufferSize(buffer), grpc.WriteBufferSize(buffer))
+	return g, nil
+}
+
+// scanning makes what a gate scans with, and connects it to nothing.
+func scanning(o Options) (*Gate, error) {
 	if o.Rules == nil {
 		set, err := rules.Default()
 		if err != nil {
@@ -119,22 +142,7 @@ func New(o Options) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	dial := o.Upstream.Dial
-	up, err := grpc.NewClient("passthrough:///buildkit",
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return dial(ctx) }),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
-		grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window),
-		grpc.WithReadBufferSize(buffer), grpc.WithWriteBufferSize(buffer))
-	if err != nil {
-		return nil, fmt.Errorf("connecting to BuildKit: %w", err)
-	}
-	g := &Gate{o: o, up: up, scanner: scanner, given: o.Known, known: known.New(o.Key, o.Known), builds: map[string]*build{}, sessions: map[string]*clientSession{}}
-	g.session = newScanSession(g)
-	g.server = grpc.NewServer(grpc.UnknownServiceHandler(g.handle), grpc.ForceServerCodecV2(rawCodec{}),
-		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
-		grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window), grpc.ReadBufferSize(buffer), grpc.WriteBufferSize(buffer))
-	return g, nil
+	return &Gate{o: o, scanner: scanner, given: o.Known, known: known.New(o.Key, o.Known), builds: map[string]*build{}, sessions: map[string]*clientSession{}}, nil
 }
 
 const (

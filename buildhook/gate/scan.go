@@ -32,59 +32,119 @@ func (g *Gate) scan(ctx context.Context, b *build, r *gwpb.Result) (*report.Chec
 	}
 	g.learnSecrets(ctx, b, gr)
 	f := g.newFindings(b)
-	f.config(ctx, r)
+	f.config(ctx, r.GetMetadata())
 	f.sources(b)
-	if len(results) > 0 {
-		if err := g.evaluate(ctx, b, gr, results); err != nil {
-			return nil, &buildError{err}
-		}
-		writes, err := gr.writes(results)
-		if err != nil {
-			return nil, err
-		}
-		// What the base images bring changes seldom, and is cached by itself.
-		var base, own []written
-		for _, w := range writes {
-			if w.base {
-				base = append(base, w)
-			} else {
-				own = append(own, w)
-			}
-		}
-		for _, part := range [][]written{base, own} {
-			if len(part) == 0 {
-				continue
-			}
-			rep, err := g.run(ctx, b, gr, part, results)
-			if err != nil {
-				return nil, err
-			}
-			if err := f.step(part, rep); err != nil {
-				return nil, err
-			}
-		}
+	in := &bridgeBuild{bridge: gwpb.NewLLBBridgeClient(g.up), b: b}
+	if err := g.scanSteps(ctx, in, f, gr, results); err != nil {
+		return nil, err
 	}
 	return f.report(), nil
+}
+
+// insideBuild is the build that a scan is part of.
+type insideBuild interface {
+	// diffs says whether its BuildKit can tell what a step has written.
+	diffs(ctx context.Context) (bool, error)
+	// evaluate has it do what a definition says.
+	evaluate(ctx context.Context, def *pb.Definition) error
+	// read does so, and reads a file of the result.
+	read(ctx context.Context, def *pb.Definition, file string) ([]byte, error)
+	// binary is a state with the scanner in it, and the words that run it.
+	binary(ctx context.Context, g *Gate, diffs bool) (llb.State, []string, error)
+}
+
+// bridgeBuild is a build that goes through the gate.
+type bridgeBuild struct {
+	bridge gwpb.LLBBridgeClient
+	b      *build
+}
+
+func (in *bridgeBuild) diffs(ctx context.Context) (bool, error) {
+	caps, err := in.bridge.Ping(in.b.bridgeContext(ctx), &gwpb.PingRequest{})
+	if err != nil {
+		return false, fmt.Errorf("asking BuildKit what it can do: %w", err)
+	}
+	return slices.ContainsFunc(caps.LLBCaps, func(c *apicaps.APICap) bool { return c.ID == string(pb.CapDiffOp) && c.Enabled }), nil
+}
+
+func (in *bridgeBuild) evaluate(ctx context.Context, def *pb.Definition) error {
+	_, err := in.bridge.Solve(in.b.bridgeContext(ctx), &gwpb.SolveRequest{Definition: def, AllowResultReturn: true, AllowResultArrayRef: true, Evaluate: true})
+	return err
+}
+
+func (in *bridgeBuild) read(ctx context.Context, def *pb.Definition, file string) ([]byte, error) {
+	ctx = in.b.bridgeContext(ctx)
+	res, err := in.bridge.Solve(ctx, &gwpb.SolveRequest{Definition: def, AllowResultReturn: true, AllowResultArrayRef: true, Evaluate: true})
+	if err != nil {
+		return nil, err
+	}
+	return inParts(func(offset, length int) ([]byte, error) {
+		part, err := in.bridge.ReadFile(ctx, &gwpb.ReadFileRequest{Ref: res.Result.GetRef().GetId(), FilePath: file, Range: &gwpb.FileRange{Offset: int64(offset), Length: int64(length)}})
+		return part.GetData(), err
+	})
+}
+
+func (in *bridgeBuild) binary(ctx context.Context, g *Gate, diffs bool) (llb.State, []string, error) {
+	p, err := g.program()
+	if err != nil {
+		return llb.State{}, nil, err
+	}
+	var st llb.State
+	if e := g.o.Upstream.Engine; e != nil && !diffs {
+		// BuildKit of an older engine takes nothing from a second session.
+		st, err = e.scannerImage(ctx, g)
+	} else {
+		st, err = g.session.binary(ctx)
+	}
+	return st, p.args, err
+}
+
+// scanSteps scans what the steps of a build have written.
+func (g *Gate) scanSteps(ctx context.Context, in insideBuild, f *findings, gr *graph, results []vertex) error {
+	if len(results) == 0 {
+		return nil
+	}
+	// First what the user wants, so that what is wrong with it is not taken for
+	// a failure of the scan.
+	group, gctx := errgroup.WithContext(ctx)
+	for _, v := range results {
+		group.Go(func() error { return in.evaluate(gctx, gr.withSource(v)) })
+	}
+	if err := group.Wait(); err != nil {
+		return &buildError{err}
+	}
+	writes, err := gr.writes(results)
+	if err != nil {
+		return err
+	}
+	// What the base images bring changes seldom, and is cached by itself.
+	var base, own []written
+	for _, w := range writes {
+		if w.base {
+			base = append(base, w)
+		} else {
+			own = append(own, w)
+		}
+	}
+	for _, part := range [][]written{base, own} {
+		if len(part) == 0 {
+			continue
+		}
+		rep, err := g.run(ctx, in, gr, part, results)
+		if err != nil {
+			return err
+		}
+		if err := f.step(part, rep); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // buildError is an error of the user's own build.
 type buildError struct{ error }
 
 func (e *buildError) Unwrap() error { return e.error }
-
-// evaluate has BuildKit run the user's build, so that what is wrong with it is
-// not taken for a failure of the scan.
-func (g *Gate) evaluate(ctx context.Context, b *build, gr *graph, results []vertex) error {
-	bridge := gwpb.NewLLBBridgeClient(g.up)
-	group, ctx := errgroup.WithContext(b.bridgeContext(ctx))
-	for _, v := range results {
-		group.Go(func() error {
-			_, err := bridge.Solve(ctx, &gwpb.SolveRequest{Definition: gr.withSource(v), AllowResultReturn: true, AllowResultArrayRef: true, Evaluate: true})
-			return err
-		})
-	}
-	return group.Wait()
-}
 
 // graph puts the definitions of a result's references together.
 func (b *build) graph(r *gwpb.Result) (*graph, []vertex, error) {
@@ -100,38 +160,36 @@ func (b *build) graph(r *gwpb.Result) (*graph, []vertex, error) {
 		if def == nil {
 			return nil, nil, fmt.Errorf("BuildKit has not said how a part of the result was made")
 		}
-		if len(def.Def) == 0 {
-			continue // scratch
-		}
-		v, err := gr.add(def)
-		if err != nil {
+		if err := gr.result(def, &results); err != nil {
 			return nil, nil, err
-		}
-		if !slices.Contains(results, v) {
-			results = append(results, v)
 		}
 	}
 	return gr, results, nil
 }
 
+// result adds the definition of a result.
+func (g *graph) result(def *pb.Definition, results *[]vertex) error {
+	if def == nil || len(def.Def) == 0 {
+		return nil // scratch
+	}
+	v, err := g.add(def)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(*results, v) {
+		*results = append(*results, v)
+	}
+	return nil
+}
+
 // run runs the step over what some instructions have written, and reads its
 // report.
-func (g *Gate) run(ctx context.Context, b *build, gr *graph, parts []written, results []vertex) (*step.Report, error) {
-	ctx = b.bridgeContext(ctx)
-	bridge := gwpb.NewLLBBridgeClient(g.up)
-	caps, err := bridge.Ping(ctx, &gwpb.PingRequest{})
+func (g *Gate) run(ctx context.Context, in insideBuild, gr *graph, parts []written, results []vertex) (*step.Report, error) {
+	diffs, err := in.diffs(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("asking BuildKit what it can do: %w", err)
+		return nil, err
 	}
-	diffs := slices.ContainsFunc(caps.LLBCaps, func(c *apicaps.APICap) bool { return c.ID == string(pb.CapDiffOp) && c.Enabled })
-
-	var binary llb.State
-	if e := g.o.Upstream.Engine; e != nil && !diffs {
-		// BuildKit of an older engine takes nothing from a second session.
-		binary, err = e.scannerImage(ctx, g)
-	} else {
-		binary, err = g.session.binary(ctx)
-	}
+	binary, args, err := in.binary(ctx, g, diffs)
 	if err != nil {
 		return nil, err
 	}
@@ -147,11 +205,7 @@ func (g *Gate) run(ctx context.Context, b *build, gr *graph, parts []written, re
 			binary = binary.File(llb.Mkdir(path.Dir(p), 0o700, llb.WithParents(true)).Mkfile(p, 0o600, data), llb.WithCustomName("[leakscan] configure the scanner"))
 		}
 	}
-	prog, err := g.program()
-	if err != nil {
-		return nil, err
-	}
-	args := append(slices.Clone(prog.args), "build-step")
+	args = append(slices.Clone(args), "build-step")
 	if !diffs {
 		args = append(args, "--dedupe")
 	}
@@ -182,13 +236,9 @@ func (g *Gate) run(ctx context.Context, b *build, gr *graph, parts []written, re
 	if err != nil {
 		return nil, fmt.Errorf("putting the scan together: %w", err)
 	}
-	res, err := bridge.Solve(ctx, &gwpb.SolveRequest{Definition: def.ToPB(), AllowResultReturn: true, AllowResultArrayRef: true, Evaluate: true})
+	data, err := in.read(ctx, def.ToPB(), step.File)
 	if err != nil {
 		return nil, fmt.Errorf("scanning in the build: %w", err)
-	}
-	data, err := readFile(ctx, bridge, res.Result.GetRef().GetId(), step.File)
-	if err != nil {
-		return nil, err
 	}
 	rep := &step.Report{}
 	if err := json.Unmarshal(data, rep); err != nil {
@@ -238,16 +288,16 @@ func (g *Gate) cacheName() string {
 // maxReport bounds the report of a step, in bytes.
 const maxReport = 256 << 20
 
-// readFile reads a file of a reference, in parts that fit into a message.
-func readFile(ctx context.Context, bridge gwpb.LLBBridgeClient, ref, name string) (data []byte, err error) {
+// inParts reads a file in parts that fit into a message.
+func inParts(read func(offset, length int) ([]byte, error)) (data []byte, err error) {
 	const part = 4 << 20
 	for len(data) < maxReport {
-		res, err := bridge.ReadFile(ctx, &gwpb.ReadFileRequest{Ref: ref, FilePath: name, Range: &gwpb.FileRange{Offset: int64(len(data)), Length: part}})
+		b, err := read(len(data), part)
 		if err != nil {
 			return nil, fmt.Errorf("reading the scan's report: %w", err)
 		}
-		data = append(data, res.Data...)
-		if len(res.Data) < part {
+		data = append(data, b...)
+		if len(b) < part {
 			return data, nil
 		}
 	}

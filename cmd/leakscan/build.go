@@ -374,3 +374,20 @@ func (a *app) pluginMetadata() error {
 	return json.NewEncoder(a.stdout).Encode(map[string]string{
 		"SchemaVersion": "0.1.0", "Vendor": "leakscan", "Version": leakscan.Version(), "ShortDescription": rootShort, "URL": "https://github.com/leakscan/leakscan"})
 }
+
+// insideBuildKit is leakscan as BuildKit runs its image: a frontend, or a
+// generator of SBOMs.
+func (a *app) insideBuildKit(ctx context.Context) int {
+	o := gate.Options{Version: leakscan.Version(), FailOn: report.Severity(a.getenv("LEAKSCAN_FAIL_ON"))}
+	var err error
+	if a.getenv("BUILDKIT_SCAN_DESTINATION") != "" {
+		err = gate.RunGenerator(ctx, o, a.getenv)
+	} else {
+		err = gate.RunFrontend(ctx, o)
+	}
+	if err != nil {
+		a.complain(err)
+		return 1
+	}
+	return 0
+}

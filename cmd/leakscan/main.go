@@ -53,6 +53,9 @@ func run(args []string) int {
 		}
 		return 0
 	}
+	if len(args) == 0 && a.getenv("BUILDKIT_SESSION_ID")+a.getenv("BUILDKIT_SCAN_DESTINATION") != "" {
+		return a.insideBuildKit(ctx)
+	}
 	root.SetArgs(args)
 	if err := root.ExecuteContext(ctx); err != nil {
 		a.complain(err)

@@ -331,3 +331,48 @@ func TestGatePlugin(t *testing.T) {
 		t.Error("docker leakscan is still there")
 	}
 }
+
+// Where no wrapper can run: leakscan's image as a frontend, and as a generator
+// of SBOMs.
+func TestGateImage(t *testing.T) {
+	g := gatedBuildkit(t)
+	dir := t.TempDir()
+	for _, f := range []string{"Dockerfile", ".dockerignore"} {
+		b, err := os.ReadFile("../../" + f)
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(dir, f), b, 0o644))
+	}
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(dir, "leakscan"), "github.com/leakscan/leakscan/cmd/leakscan")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	image := g.registry + "/leakscan"
+	if out, err := tryIn(dir, g.env, "docker", "buildx", "build", "--push", "-t", image, "."); err != nil {
+		t.Fatalf("%s %v", out, err)
+	}
+	g.store.take()
+	token := testimage.GitHubToken(8601)
+	for _, tt := range []struct {
+		name  string
+		flags []string
+		leaks []leak
+	}{
+		{"frontend", []string{"--build-arg", "BUILDKIT_SYNTAX=" + image}, leaks(token, "x")[:4]},
+		{"generator", []string{"--attest", "type=sbom,generator=" + image}, leaks(token, "x")[:1]},
+	} {
+		for _, l := range append(tt.leaks, leak{name: "clean", dockerfile: base + "COPY a /a\n"}) {
+			out, err := tryIn(l.context(t), g.env, append([]string{"docker", "buildx", "build", "--push", "-t", g.registry + "/by-image"}, append(tt.flags, ".")...)...)
+			w := g.store.take()
+			if l.name == "clean" {
+				if err != nil || len(w) == 0 {
+					t.Errorf("%s: a clean build: %s %v", tt.name, out, err)
+				}
+				continue
+			}
+			if err == nil || len(w) > 0 || !strings.Contains(err.Error(), "nothing is exported") || strings.Contains(err.Error(), token) {
+				t.Errorf("%s, %s: it has written %q: %s %v", tt.name, l.name, w, out, err)
+			}
+		}
+	}
+}
