@@ -113,7 +113,7 @@ func (g *Gate) drive(ctx context.Context, b *build) error {
 	if err == nil {
 		b.remember(res.Result)
 		ret.Result = bare(res.Result)
-		err = g.judge(ctx, b, res.Result)
+		err = g.judge(ctx, b, ret.Result)
 	}
 	if err != nil {
 		ret.Result, ret.Error = nil, status.Convert(err).Proto()
@@ -240,6 +240,12 @@ func (g *Gate) bridgeReturn(ctx context.Context, id string, in []byte, call call
 		}
 		return call(ctx, in)
 	}
+	if g.o.Attest {
+		var err error
+		if in, err = proto.Marshal(&req); err != nil {
+			return nil, err
+		}
+	}
 	return call(ctx, in)
 }
 
@@ -264,6 +270,11 @@ func (g *Gate) judge(ctx context.Context, b *build, r *gwpb.Result) error {
 	v := rep.Verdict(g.o.FailOn)
 	if v&report.Leaks != 0 || v&report.Incomplete != 0 && !g.o.LetThrough {
 		return stopped(rep)
+	}
+	if g.o.Attest && v == 0 {
+		if err := g.attest(ctx, b, r, rep); err != nil {
+			return refusal("%v", err)
+		}
 	}
 	return nil
 }

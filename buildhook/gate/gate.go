@@ -54,6 +54,9 @@ type Options struct {
 	FailOn report.Severity
 	// FailOnBase is the same for what the base images bring; "": high.
 	FailOnBase report.Severity
+	// Attest attaches an attestation to clean images, by which their digest is
+	// another one.
+	Attest bool
 	// LetThrough lets a build through that could not be scanned. It is told.
 	LetThrough bool
 

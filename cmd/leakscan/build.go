@@ -34,6 +34,7 @@ type gateFlags struct {
 	check      string
 	config     string
 	scanner    string
+	attest     bool
 }
 
 func (f *gateFlags) register(fs *pflag.FlagSet, prefix string) {
@@ -42,12 +43,13 @@ func (f *gateFlags) register(fs *pflag.FlagSet, prefix string) {
 	fs.StringVar(&f.onError, prefix+"on-error", "stop", "a build that can't be scanned: stop or warn")
 	fs.StringVar(&f.check, prefix+"check", "stop", "check the Dockerfile first: stop (at problems that are high or critical), warn or off")
 	fs.StringVar(&f.config, prefix+"config", "", configUsage)
+	fs.BoolVar(&f.attest, prefix+"attest", false, "attach an attestation (in-toto test-result) to clean images")
 	fs.StringVar(&f.scanner, prefix+"scanner", "", "the leakscan for Linux that scans in the build (default: this one)")
 }
 
 // options are the flags as the gate has them.
 func (f *gateFlags) options(a *app) (gate.Options, error) {
-	o := gate.Options{Version: leakscan.Version(), Scanner: f.scanner, FailOn: report.Severity(f.failOn), FailOnBase: report.Severity(f.failOnBase)}
+	o := gate.Options{Version: leakscan.Version(), Scanner: f.scanner, Attest: f.attest, FailOn: report.Severity(f.failOn), FailOnBase: report.Severity(f.failOnBase)}
 	for _, s := range []report.Severity{o.FailOn, o.FailOnBase} {
 		if s != "never" && s.Rank() == 0 {
 			return o, usage(unknownLevel, s)
@@ -124,7 +126,7 @@ func (a *app) ownFlags(args []string, f *gateFlags) (rest []string, err error) {
 			continue
 		}
 		own = append(own, s)
-		if !strings.Contains(s, "=") && i+1 < len(args) {
+		if !strings.Contains(s, "=") && s != "--leakscan-attest" && i+1 < len(args) {
 			i++
 			own = append(own, args[i])
 		}

@@ -25,6 +25,8 @@ Flags of leakscan's own begin with --leakscan-, and can be set by variables too
   --leakscan-on-error stop|warn     a build that can't be scanned (stop)
   --leakscan-check stop|warn|off    the check of the Dockerfile: stop at problems
                                     that are high or critical, or only show them (stop)
+  --leakscan-attest                 attach an attestation that it was scanned (in-toto
+                                    test-result) to a clean image
   --leakscan-config FILE            rules, as for leakscan IMAGE
   --leakscan-scanner FILE           the leakscan for Linux that scans in the build;
                                     needed on other systems

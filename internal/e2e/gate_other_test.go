@@ -376,3 +376,17 @@ func TestGateImage(t *testing.T) {
 		}
 	}
 }
+
+// An attestation that the image was scanned, for its digest.
+func TestGateAttest(t *testing.T) {
+	g := gatedBuildkit(t)
+	clean := leak{dockerfile: "FROM scratch\nCOPY a /a\n"}
+	r := run{env: g.env, dir: clean.context(t)}
+	if res := r.leakscan(t, "build", "--leakscan-attest", "--push", "-t", g.registry+"/attested", "."); res.code != 0 {
+		t.Fatalf("it ends with %d:\n%s", res.code, res.stderr)
+	}
+	all := registryDigest(t, g, "attested")
+	if !strings.Contains(all, `"predicateType":"https://in-toto.io/attestation/test-result/v0.1"`) || !strings.Contains(all, `"result":"PASSED"`) {
+		t.Errorf("there is no such attestation: %s", all)
+	}
+}
