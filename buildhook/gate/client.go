@@ -106,13 +106,7 @@ func (g *Gate) sessionCall(s *clientSession, down grpc.ServerStream) error {
 	var change func([]byte) []byte
 	switch method {
 	case secrets.Secrets_GetSecret_FullMethodName:
-		change = func(b []byte) []byte {
-			var m secrets.GetSecretResponse
-			if b != nil && proto.Unmarshal(b, &m) == nil && len(m.Data) > 0 {
-				g.learn(known.Value{Name: "a secret of the build", Value: m.Data})
-			}
-			return b
-		}
+		return g.secretCall(ctx, s, down)
 	case auth.Auth_Credentials_FullMethodName:
 		change = func(b []byte) []byte {
 			var m auth.CredentialsResponse
@@ -131,6 +125,26 @@ func (g *Gate) sessionCall(s *clientSession, down grpc.ServerStream) error {
 		}
 	}
 	return forward(ctx, cancel, s.conn, down, method, change)
+}
+
+// secretCall passes on the call for a secret, and notes its value.
+func (g *Gate) secretCall(ctx context.Context, s *clientSession, down grpc.ServerStream) error {
+	var in message
+	if err := down.RecvMsg(&in); err != nil {
+		return err
+	}
+	question := in.take()
+	var out message
+	if err := s.conn.Invoke(ctx, secrets.Secrets_GetSecret_FullMethodName, messageOf(question), &out, grpc.ForceCodecV2(rawCodec{})); err != nil {
+		return err
+	}
+	answer := out.take()
+	var q secrets.GetSecretRequest
+	var a secrets.GetSecretResponse
+	if proto.Unmarshal(question, &q) == nil && proto.Unmarshal(answer, &a) == nil && len(a.Data) > 0 {
+		g.learn(known.Value{Name: fmt.Sprintf("the secret %q", q.ID), Value: a.Data})
+	}
+	return down.SendMsg(messageOf(answer))
 }
 
 // learnSecrets asks the client for the secrets that the steps of a build use.

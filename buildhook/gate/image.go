@@ -23,8 +23,12 @@ func (g *Gate) scanImage(ctx context.Context, image string) (string, error) {
 	var mu sync.Mutex
 	found := map[hit]bool{}
 	o := leakscan.Options{Open: open, Rules: g.o.Rules, Version: g.o.Version}
-	if !values.Empty() {
-		prints, err := known.Parse(values.Prints())
+	stored, err := g.prints()
+	if err != nil {
+		return "", err
+	}
+	if stored != nil {
+		prints, err := known.Parse(stored)
 		if err != nil {
 			return "", err
 		}
