@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -41,7 +42,8 @@ func Run(ctx context.Context, argv []string, o Options) (code int, err error) {
 	if len(argv) == 0 {
 		return 0, errors.New("there is no command to run")
 	}
-	dir, err := os.MkdirTemp("", "leakscan-") // 0700: nobody else builds through it
+	sweep(os.TempDir())
+	dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", dirPrefix, os.Getpid())) // 0700: nobody else builds through it
 	if err != nil {
 		return 0, err
 	}
@@ -58,6 +60,24 @@ func Run(ctx context.Context, argv []string, o Options) (code int, err error) {
 		return 0, fmt.Errorf("there is neither a Docker engine nor a buildx builder to build with: %w", w.noEngine)
 	}
 	return w.run(ctx, argv)
+}
+
+const dirPrefix = "leakscan-build-"
+
+// sweep removes the directories of runs that were killed: their names have the
+// process in them.
+func sweep(temp string) {
+	dirs, _ := filepath.Glob(filepath.Join(temp, dirPrefix+"*-*"))
+	for _, dir := range dirs {
+		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), dirPrefix), "-")
+		n, err := strconv.Atoi(pid)
+		if err != nil || n <= 0 {
+			continue
+		}
+		if p, err := os.FindProcess(n); err == nil && errors.Is(p.Signal(syscall.Signal(0)), os.ErrProcessDone) {
+			os.RemoveAll(dir) // what is another user's stays
+		}
+	}
 }
 
 // wrapping is one run.

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -191,6 +194,30 @@ func TestGateFaults(t *testing.T) {
 		case <-time.After(30 * time.Second):
 			t.Error("it does not end")
 			cmd.Process.Kill()
+		}
+		if w := g.store.take(); len(w) > 0 {
+			t.Errorf("it has written %q", w)
+		}
+	})
+	t.Run("BuildKit is gone", func(t *testing.T) {
+		l, stop := relay(t, needBuildkit(t).socket)
+		command(t, g.env, "docker", "buildx", "create", "--name", "mortal", "--driver", "remote", "unix://"+l)
+		cmd := build(t, context.Background(), "--builder", "mortal")
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		must(t, cmd.Start())
+		time.Sleep(2 * time.Second)
+		stop()
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		select {
+		case err := <-done:
+			if err == nil {
+				t.Errorf("it succeeds:\n%s", stderr.Bytes())
+			}
+		case <-time.After(60 * time.Second):
+			t.Error("it does not end")
+			syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		}
 		if w := g.store.take(); len(w) > 0 {
 			t.Errorf("it has written %q", w)
@@ -389,4 +416,42 @@ func TestGateAttest(t *testing.T) {
 	if !strings.Contains(all, `"predicateType":"https://in-toto.io/attestation/test-result/v0.1"`) || !strings.Contains(all, `"result":"PASSED"`) {
 		t.Errorf("there is no such attestation: %s", all)
 	}
+}
+
+// relay is a socket that leads to another one, until it is stopped.
+func relay(t *testing.T, to string) (socket string, stop func()) {
+	t.Helper()
+	socket = filepath.Join(t.TempDir(), "relay.sock")
+	l, err := net.Listen("unix", socket)
+	must(t, err)
+	var mu sync.Mutex
+	var conns []net.Conn
+	go func() {
+		for {
+			down, err := l.Accept()
+			if err != nil {
+				return
+			}
+			up, err := net.Dial("unix", to)
+			if err != nil {
+				down.Close()
+				continue
+			}
+			mu.Lock()
+			conns = append(conns, down, up)
+			mu.Unlock()
+			go io.Copy(up, down)
+			go io.Copy(down, up)
+		}
+	}()
+	stop = func() {
+		l.Close()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, c := range conns {
+			c.Close()
+		}
+	}
+	t.Cleanup(stop)
+	return socket, stop
 }
