@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 	"buildhook/step":  {"", "rules", "detect", "layerwalk", "report", "buildhook/known", "golang.org/x/sync/..."},
 	"buildhook/gate": {
 		"", "rules", "detect", "layerwalk", "report", "buildhook/known", "buildhook/step", "buildhook/check",
-		"github.com/moby/buildkit/...", "github.com/opencontainers/go-digest", "github.com/tonistiigi/fsutil/...", "github.com/google/go-containerregistry/...",
+		"github.com/moby/buildkit/...", "github.com/opencontainers/go-digest", "github.com/tonistiigi/fsutil/...", "github.com/tonistiigi/go-csvvalue", "github.com/google/go-containerregistry/...",
 		"google.golang.org/grpc/...", "google.golang.org/protobuf/...", "golang.org/x/sync/...",
 	},
 	"buildhook/wrap": {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -190,18 +192,18 @@ func references(r *gwpb.Result) (refs []*gwpb.Ref) {
 	case *gwpb.Result_Ref:
 		refs = append(refs, x.Ref)
 	case *gwpb.Result_Refs:
-		for _, ref := range x.Refs.GetRefs() {
-			refs = append(refs, ref)
+		for _, k := range slices.Sorted(maps.Keys(x.Refs.GetRefs())) { // the same each time
+			refs = append(refs, x.Refs.GetRefs()[k])
 		}
 	case *gwpb.Result_RefDeprecated:
 		refs = append(refs, &gwpb.Ref{Id: x.RefDeprecated})
 	case *gwpb.Result_RefsDeprecated:
-		for _, id := range x.RefsDeprecated.GetRefs() {
-			refs = append(refs, &gwpb.Ref{Id: id})
+		for _, k := range slices.Sorted(maps.Keys(x.RefsDeprecated.GetRefs())) {
+			refs = append(refs, &gwpb.Ref{Id: x.RefsDeprecated.GetRefs()[k]})
 		}
 	}
-	for _, a := range r.GetAttestations() {
-		for _, x := range a.GetAttestation() {
+	for _, k := range slices.Sorted(maps.Keys(r.GetAttestations())) {
+		for _, x := range r.GetAttestations()[k].GetAttestation() {
 			if x.GetRef() != nil {
 				refs = append(refs, x.Ref)
 			}

@@ -105,9 +105,11 @@ func TestStreamConnMessages(t *testing.T) {
 		}
 	}
 
-	s.ch <- []byte{0xff}
-	if _, err := (&streamConn{stream: s}).Read(make([]byte, 9)); err == nil || errors.Is(err, io.EOF) {
-		t.Errorf("noise: %v", err)
+	for _, noise := range []string{"\xff", "\x0a", "\x0a\x05ab", "\x0a\x01ab", "\x12\x01a", "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"} {
+		s.ch <- []byte(noise)
+		if _, err := (&streamConn{stream: s}).Read(make([]byte, 9)); err == nil || errors.Is(err, io.EOF) && noise != "\x0a" {
+			t.Errorf("%q: %v", noise, err)
+		}
 	}
 	s.err = errors.New("gone")
 	if n, err := (&streamConn{stream: s}).Write([]byte("x")); n != 0 || err != s.err {

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -122,10 +123,46 @@ func (e *Engine) call(ctx context.Context, method, p string, body io.Reader, con
 		if json.Unmarshal(out, &msg) != nil || msg.Message == "" {
 			msg.Message = res.Status
 		}
-		err = fmt.Errorf("%s %s: %s", method, strings.SplitN(p, "?", 2)[0], msg.Message)
+		err = &apiError{res.StatusCode, fmt.Sprintf("%s %s: %s", method, strings.SplitN(p, "?", 2)[0], msg.Message)}
 	}
 	return out, err
 }
+
+// tags lists the images of a repository.
+func (e *Engine) tags(ctx context.Context, repository string) ([]string, error) {
+	filter, err := json.Marshal(map[string][]string{"reference": {repository}})
+	if err != nil {
+		return nil, err
+	}
+	out, err := e.call(ctx, http.MethodGet, "/images/json?"+url.Values{"filters": {string(filter)}}.Encode(), nil, "")
+	if err != nil {
+		return nil, err
+	}
+	var images []struct {
+		ID       string `json:"Id"`
+		RepoTags []string
+	}
+	if err := json.Unmarshal(out, &images); err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, i := range images {
+		all = append(all, cmp.Or(i.ID, strings.Join(i.RepoTags, " ")))
+	}
+	if len(all) == 0 {
+		all = []string{repository} // which the engine says is not there
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+// apiError is an answer of the engine's that is an error.
+type apiError struct {
+	code int
+	text string
+}
+
+func (e *apiError) Error() string { return e.text }
 
 // scannerImage is a state with the scanner in it, for a BuildKit that takes
 // nothing from the gate's own session: an image of the engine.
@@ -221,7 +258,7 @@ func (e *Engine) removeScanner() {
 	}
 }
 
-var apiVersion = regexp.MustCompile(`^/v\d+(\.\d+)?/`)
+var apiVersion = regexp.MustCompile(`^/v[0-9.]+/`)
 
 // ServeEngine takes the connections of clients that speak Docker's API, until
 // the listener is closed. What makes or sends images goes through the gate, all
@@ -268,9 +305,15 @@ func (g *Gate) ServeEngine(l net.Listener) error {
 		case strings.HasPrefix(p, "/images/") && strings.HasSuffix(p, "/push") && r.Method == http.MethodPost:
 			image := strings.TrimSuffix(strings.TrimPrefix(p, "/images/"), "/push")
 			if tag := r.URL.Query().Get("tag"); tag != "" {
-				image += ":" + tag
+				g.guarded(w, r, proxy, image+":"+tag)
+				return
 			}
-			g.guarded(w, r, proxy, image)
+			all, err := e.tags(r.Context(), image) // without a tag, docker pushes all of them
+			if err != nil {
+				refuseHTTP(w, http.StatusForbidden, fmt.Sprintf("%s stays here, its tags can't be listed: %v", image, err))
+				return
+			}
+			g.guarded(w, r, proxy, all...)
 		case strings.HasPrefix(p, "/images/") && strings.HasSuffix(p, "/get") && p != "/images/get":
 			g.guarded(w, r, proxy, strings.TrimSuffix(strings.TrimPrefix(p, "/images/"), "/get"))
 		case strings.HasPrefix(p, "/containers/") && strings.HasSuffix(p, "/exec") && r.Method == http.MethodPost:
@@ -356,7 +399,11 @@ func (g *Gate) guarded(w http.ResponseWriter, r *http.Request, next http.Handler
 // guardExec refuses what would be a way around: a connection to a BuildKit that
 // runs in a container of the engine.
 func (g *Gate) guardExec(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	const most = 1 << 20
+	body, err := io.ReadAll(io.LimitReader(r.Body, most+1))
+	if err == nil && len(body) > most {
+		err = errors.New("the request is too large to be looked at")
+	}
 	if err != nil {
 		refuseHTTP(w, http.StatusBadRequest, err.Error())
 		return
@@ -388,7 +435,12 @@ func (g *Gate) commit(w http.ResponseWriter, r *http.Request) {
 		err = json.Unmarshal(out, &made)
 	}
 	if err != nil {
-		refuseHTTP(w, http.StatusInternalServerError, err.Error())
+		code := http.StatusInternalServerError
+		var answer *apiError
+		if errors.As(err, &answer) {
+			code = answer.code
+		}
+		refuseHTTP(w, code, err.Error())
 		return
 	}
 	var tags []string

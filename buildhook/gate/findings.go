@@ -53,7 +53,7 @@ func (f *findings) add(p report.Problem) {
 		return
 	}
 	f.seen[p.Fingerprint] = true
-	p.Message, p.Target, p.Key = f.mask(p.Message), f.mask(p.Target), f.mask(p.Key)
+	p.Message, p.Target, p.Key, p.Fix = f.mask(p.Message), f.mask(p.Target), f.mask(p.Key), f.mask(p.Fix)
 	if p.Confidence == "" {
 		p.Confidence = report.ConfidenceHigh
 	}
@@ -145,6 +145,9 @@ func (f *findings) place(p *report.Problem, w *written, d *step.Dir, file string
 	if len(w.spans) == 0 && !w.base {
 		p.Message += fmt.Sprintf("; written by %s", w.instruction())
 	}
+	if shown := f.mask(file); p.Fix == "" && shown != file { // an id made of it could be the secret in other letters
+		p.Fix = "Revoke it, if it was ever exported. Its very name is a secret: call the file otherwise, and mount it for the step that needs it."
+	}
 	if p.Fix == "" {
 		p.Fix = fmt.Sprintf("Revoke it, if it was ever exported. Don't copy it: mount it for the step that needs it, with RUN --mount=type=secret,id=%s,target=%s,required=true. leakscan check says how.", check.SecretID(file), absolute(file))
 	}
@@ -209,15 +212,24 @@ func (f *findings) config(ctx context.Context, metadata map[string][]byte) {
 			f.add(p)
 		}
 		for _, t := range texts {
-			for _, h := range f.known.Find(t.text.Bytes()) {
+			for _, h := range byName(f.known.Find(t.text.Bytes())) {
 				p := report.Problem{Check: knownID, Title: "A secret that the build is given is kept", Severity: report.SeverityCritical, Key: h.Name, Target: t.path}
 				p.Message = fmt.Sprintf("%s is in the %s of the image, at %s", h.Name, name, t.path)
 				f.configPlace(&p, t.path)
 				f.add(p)
-				break
 			}
 		}
 	}
+}
+
+// byName keeps the first hit of each secret.
+func byName(hits []known.Hit) []known.Hit {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(hits, func(h known.Hit) bool {
+		was := seen[h.Name]
+		seen[h.Name] = true
+		return was
+	})
 }
 
 type watchedText struct {

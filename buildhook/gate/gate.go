@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -175,13 +176,18 @@ func (g *Gate) values() *known.Set {
 func (g *Gate) learn(values ...known.Value) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n := len(g.given)
+	changed := false
 	for _, v := range values {
-		if !slices.ContainsFunc(g.given, func(o known.Value) bool { return bytes.Equal(o.Value, v.Value) }) {
-			g.given = append(g.given, v)
+		i := slices.IndexFunc(g.given, func(o known.Value) bool { return bytes.Equal(o.Value, v.Value) })
+		switch {
+		case i < 0:
+			g.given, changed = append(slices.Clip(g.given), v), true
+		case !strings.HasPrefix(g.given[i].Name, "the ") && strings.HasPrefix(v.Name, "the "):
+			g.given = slices.Clone(g.given)
+			g.given[i].Name, changed = v.Name, true // a better name
 		}
 	}
-	if len(g.given) > n {
+	if changed {
 		g.known = known.New(g.o.Key, g.given)
 	}
 }

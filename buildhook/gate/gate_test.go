@@ -20,8 +20,8 @@ var zeroTime time.Time
 // nowhere is a BuildKit that can't be reached.
 var nowhere = Upstream{Dial: func(context.Context) (net.Conn, error) { return nil, errors.New("there is no BuildKit") }}
 
-// newGate is a gate in front of nothing, unless the options say otherwise.
-func newGate(t testing.TB, change func(*Options)) *Gate {
+// testGate is a gate in front of nothing, unless the options say otherwise.
+func testGate(t testing.TB, change func(*Options)) *Gate {
 	t.Helper()
 	o := Options{Upstream: nowhere, Key: bytes.Repeat([]byte{7}, 32)}
 	if change != nil {
@@ -48,8 +48,8 @@ func buildOf(attrs map[string]string) *build {
 	return &build{ref: "b", req: &controlapi.SolveRequest{Ref: "b", FrontendAttrs: attrs}}
 }
 
-// text is a report as people see it.
-func text(t testing.TB, rep *report.Check) string {
+// reportText is a report as people see it.
+func reportText(t testing.TB, rep *report.Check) string {
 	t.Helper()
 	var b strings.Builder
 	if err := report.WriteCheckText(&b, rep, report.TextOptions{Width: 100}); err != nil {
@@ -68,19 +68,22 @@ func TestNew(t *testing.T) {
 	if _, err := New(Options{Upstream: nowhere, Key: []byte("short")}); err == nil || !strings.Contains(err.Error(), "5 bytes") {
 		t.Errorf("a short key: %v", err)
 	}
-	a, b := newGate(t, func(o *Options) { o.Key = nil }), newGate(t, func(o *Options) { o.Key = nil })
+	a, b := testGate(t, func(o *Options) { o.Key = nil }), testGate(t, func(o *Options) { o.Key = nil })
 	if a.cacheName() == b.cacheName() {
 		t.Error("without a key, a cache has an answer for somebody else")
 	}
-	c, d := newGate(t, nil), newGate(t, nil)
+	c, d := testGate(t, nil), testGate(t, nil)
 	if c.cacheName() != d.cacheName() || len(c.cacheName()) != 32 {
 		t.Errorf("with one key: %s and %s", c.cacheName(), d.cacheName())
 	}
 	if c.o.FailOn != report.SeverityLow || c.o.FailOnBase != report.SeverityHigh {
 		t.Errorf("the zero values are %s and %s", c.o.FailOn, c.o.FailOnBase)
 	}
-	if c.prints() != nil || newGate(t, knows(secretA)).prints() == nil {
-		t.Error("the fingerprints are not those of what is known")
+	if b, err := c.prints(); b != nil || err != nil {
+		t.Errorf("fingerprints of nothing: %d bytes, %v", len(b), err)
+	}
+	if b, err := testGate(t, knows(secretA)).prints(); b == nil || err != nil {
+		t.Errorf("no fingerprints: %v", err)
 	}
 }
 

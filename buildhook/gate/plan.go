@@ -272,7 +272,7 @@ func (g *graph) name(dg digest.Digest, op *pb.Op) string {
 	case *pb.Op_Source:
 		return o.Source.Identifier
 	case *pb.Op_Exec:
-		return strings.Join(o.Exec.Meta.Args, " ")
+		return strings.Join(o.Exec.GetMeta().GetArgs(), " ")
 	case *pb.Op_File:
 		return "file operation"
 	}

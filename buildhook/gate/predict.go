@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	controlapi "github.com/moby/buildkit/api/services/control"
+	"github.com/tonistiigi/go-csvvalue"
 
 	"github.com/leakscan/leakscan/buildhook/check"
 	"github.com/leakscan/leakscan/buildhook/known"
@@ -106,19 +109,39 @@ func (f *findings) sources(b *build) {
 				told(report.Problem{Check: m.Rule.ID, Title: m.Rule.Title, Rule: m.Rule.ID, Severity: report.Severity(m.Rule.Severity), Key: m.Key,
 					Secret: report.PreviewOf(m.Secret), Message: m.Rule.Title}, int(m.SecretOffset))
 			}
-			for _, h := range f.known.Find(info.Data) {
+			for _, h := range byName(f.known.Find(info.Data)) {
 				told(report.Problem{Check: knownID, Title: "A secret that the build is given is kept", Severity: report.SeverityCritical, Key: h.Name, Message: h.Name + " is"}, int(h.Offset))
-				break
 			}
 		}
 	}
 }
 
 // provenanceMax says whether the build makes a provenance that has the values
-// of build arguments.
+// of build arguments: BuildKit takes any mode but min for max, none among them.
 func provenanceMax(attrs map[string]string) bool {
-	v, ok := attrs["attest:provenance"]
-	return ok && strings.Contains(v, "mode=max") && !strings.Contains(v, "disabled=true")
+	for k, v := range attrs {
+		if !strings.EqualFold(k, "attest:provenance") && k != "build-arg:BUILDKIT_ATTEST_PROVENANCE" {
+			continue
+		}
+		mode, disabled := "", false
+		fields, err := csvvalue.Fields(v, nil)
+		if err != nil {
+			return true
+		}
+		for _, f := range fields {
+			key, value, _ := strings.Cut(f, "=")
+			switch strings.ToLower(strings.TrimSpace(key)) {
+			case "mode":
+				mode = strings.TrimSpace(value)
+			case "disabled":
+				disabled, _ = strconv.ParseBool(value)
+			}
+		}
+		if !disabled && mode != "min" {
+			return true
+		}
+	}
+	return false
 }
 
 // isSecret says whether an argument holds a secret: by its value, or by its
@@ -137,9 +160,15 @@ func (g *Gate) recognised(text string) bool {
 	return false
 }
 
+// userAt is the user part of an address that net/url may refuse.
+var userAt = regexp.MustCompile(`//[^/@\s]*:[^/@\s]+@`)
+
 func hasPassword(s string) bool {
 	u, err := url.Parse(s)
-	if err != nil || u.User == nil {
+	if err != nil {
+		return userAt.MatchString(s)
+	}
+	if u.User == nil {
 		return false
 	}
 	pw, has := u.User.Password()

@@ -175,8 +175,11 @@ func forward(ctx context.Context, cancel context.CancelFunc, to *grpc.ClientConn
 			return err
 		}
 		if change != nil {
-			b := change(m.take())
+			b := m.take()
 			if b == nil {
+				b = []byte{} // nil is the end
+			}
+			if b = change(b); b == nil {
 				continue
 			}
 			m = *messageOf(b)

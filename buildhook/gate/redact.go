@@ -20,7 +20,8 @@ type redactor struct {
 // until it is known not to be one.
 type log struct {
 	*known.Stream
-	last *controlapi.VertexLog
+	values *known.Set
+	last   *controlapi.VertexLog
 }
 
 func (g *Gate) newRedactor() *redactor { return &redactor{g: g, logs: map[string]*log{}} }
@@ -51,6 +52,9 @@ func (r *redactor) message(b []byte) []byte {
 	m.Logs = logs
 	for _, v := range m.Vertexes {
 		v.Name, v.Error = text(v.Name), text(v.Error)
+		if v.ProgressGroup != nil {
+			v.ProgressGroup.Name = text(v.ProgressGroup.Name)
+		}
 		if v.Completed == nil {
 			continue
 		}
@@ -82,9 +86,13 @@ func (r *redactor) message(b []byte) []byte {
 func logKey(vertex string, stream int64) string { return fmt.Sprintf("%s %d", vertex, stream) }
 
 func (r *redactor) log(l *controlapi.VertexLog) *log {
-	k := logKey(l.Vertex, l.Stream)
-	if r.logs[k] == nil {
-		r.logs[k] = &log{Stream: r.g.values().Stream()}
+	k, values := logKey(l.Vertex, l.Stream), r.g.values()
+	switch s := r.logs[k]; {
+	case s == nil:
+		r.logs[k] = &log{Stream: values.Stream(), values: values}
+	case s.values != values: // more has become known
+		l.Msg = append(s.Flush(), l.Msg...)
+		s.Stream, s.values = values.Stream(), values
 	}
 	return r.logs[k]
 }

@@ -8,11 +8,10 @@ import (
 
 	controlapi "github.com/moby/buildkit/api/services/control"
 	"github.com/moby/buildkit/solver/pb"
-	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
-	grpcstatus "google.golang.org/grpc/status"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/leakscan/leakscan/buildhook/known"
@@ -59,7 +58,7 @@ func printed(vertex string, stream int64, ms ...*controlapi.StatusResponse) stri
 }
 
 func TestRedactNothing(t *testing.T) {
-	r := newGate(t, nil).newRedactor()
+	r := testGate(t, nil).newRedactor()
 	in := []byte("\x01 this is not even a message")
 	if got := r.message(in); &got[0] != &in[0] || !bytes.Equal(got, in) {
 		t.Error("it was changed")
@@ -67,7 +66,7 @@ func TestRedactNothing(t *testing.T) {
 	if r.message(nil) != nil {
 		t.Error("there was something at the end")
 	}
-	if newGate(t, knows(secretA)).newRedactor().message([]byte("\xff\xff")) != nil {
+	if testGate(t, knows(secretA)).newRedactor().message([]byte("\xff\xff")) != nil {
 		t.Error("what can't be read was passed on")
 	}
 }
@@ -76,7 +75,7 @@ func TestRedactLogs(t *testing.T) {
 	text := "token: " + secretA + "\n" + secretB + " and the end\n"
 	want := "token: •••\n••• and the end\n"
 	for size := 1; size < len(text); size += 5 {
-		r := newGate(t, knows(secretA, secretB)).newRedactor()
+		r := testGate(t, knows(secretA, secretB)).newRedactor()
 		var ms []*controlapi.StatusResponse
 		for at := 0; at < len(text); at += size {
 			part := text[at:min(len(text), at+size)]
@@ -107,7 +106,7 @@ func TestRedactLogs(t *testing.T) {
 // very end, and once.
 func TestRedactFlush(t *testing.T) {
 	half := secretA[:20]
-	r := newGate(t, knows(secretA)).newRedactor()
+	r := testGate(t, knows(secretA)).newRedactor()
 	a := through(t, r, &controlapi.StatusResponse{Logs: []*controlapi.VertexLog{logOf("v", 1, "x"+half), logOf("w", 2, half)}})
 	if printed("v", 1, a) != "x" || printed("w", 2, a) != "" {
 		t.Errorf("too early: %v", a.Logs)
@@ -130,7 +129,7 @@ func TestRedactFlush(t *testing.T) {
 }
 
 func TestRedactTexts(t *testing.T) {
-	r := newGate(t, knows(secretA)).newRedactor()
+	r := testGate(t, knows(secretA)).newRedactor()
 	in := &controlapi.StatusResponse{
 		Vertexes: []*controlapi.Vertex{{Digest: "v", Name: "RUN login " + secretA, Error: secretA + " failed"}, {Digest: "w", Name: "RUN ls"}},
 		Statuses: []*controlapi.VertexStatus{{ID: "id " + secretA, Name: "fetch " + secretA, Vertex: "v"}},
@@ -154,16 +153,16 @@ func TestRedactTexts(t *testing.T) {
 // TestRedactGroups: dockerfile2llb names the group of a COPY --link by the
 // command, with its variables put in.
 func TestRedactGroups(t *testing.T) {
-	r := newGate(t, knows(secretA)).newRedactor()
+	r := testGate(t, knows(secretA)).newRedactor()
 	out := through(t, r, &controlapi.StatusResponse{Vertexes: []*controlapi.Vertex{{Digest: "v", ProgressGroup: &pb.ProgressGroup{Id: "1", Name: "COPY " + secretA}}}})
 	if strings.Contains(out.Vertexes[0].ProgressGroup.Name, secretA) {
-		t.Skip("BUG: redactor.message does not mask Vertex.ProgressGroup.Name")
+		t.Error("redactor.message does not mask Vertex.ProgressGroup.Name")
 	}
 }
 
 // TestRedactLearned: a value that becomes known while the build runs.
 func TestRedactLearned(t *testing.T) {
-	g := newGate(t, nil)
+	g := testGate(t, nil)
 	r := g.newRedactor()
 	if out := through(t, r, &controlapi.StatusResponse{Logs: []*controlapi.VertexLog{logOf("v", 1, "start\n")}}); printed("v", 1, out) != "start\n" {
 		t.Errorf("got %v", out)
@@ -179,12 +178,12 @@ func TestRedactLearned(t *testing.T) {
 	g.learn(known.Value{Name: "z", Value: []byte(testimage.SlackToken(9))})
 	late := through(t, r, &controlapi.StatusResponse{Logs: []*controlapi.VertexLog{logOf("v", 1, testimage.SlackToken(9)+"\n")}})
 	if got := printed("v", 1, out, late, through(t, r, nil)); got != "first\n•••\n" {
-		t.Skip("BUG: redactor.log keeps the values of the time when the step first printed: one that is learned later is shown in its log")
+		t.Error("redactor.log keeps the values of the time when the step first printed: one that is learned later is shown in its log")
 	}
 }
 
 func TestMaskedErrors(t *testing.T) {
-	g := newGate(t, knows(secretA))
+	g := testGate(t, knows(secretA))
 	if g.masked(nil) != nil {
 		t.Error("an error out of nothing")
 	}
@@ -192,20 +191,16 @@ func TestMaskedErrors(t *testing.T) {
 	if g.masked(plain) != plain {
 		t.Error("an error of another kind was changed")
 	}
-	detail, err := anypb.New(&status.Status{Message: secretA})
-	if err != nil {
-		t.Fatal(err)
-	}
-	harmless, err := anypb.New(&status.Status{Message: "harmless"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	detail, harmless := &controlapi.Vertex{Name: secretA}, &controlapi.Vertex{Name: "harmless"}
 	for _, c := range []struct {
-		details []*anypb.Any
+		details []protoadapt.MessageV1
 		left    int
-	}{{nil, 0}, {[]*anypb.Any{harmless}, 1}, {[]*anypb.Any{harmless, detail}, 0}} {
-		in := grpcstatus.FromProto(&status.Status{Code: int32(codes.NotFound), Message: "RUN " + secretA, Details: c.details}).Err()
-		st := grpcstatus.Convert(g.masked(in))
+	}{{nil, 0}, {[]protoadapt.MessageV1{harmless}, 1}, {[]protoadapt.MessageV1{harmless, detail}, 0}} {
+		in, err := status.New(codes.NotFound, "RUN "+secretA).WithDetails(c.details...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		st := status.Convert(g.masked(in.Err()))
 		if st.Code() != codes.NotFound || st.Message() != "RUN •••" || len(st.Proto().Details) != c.left {
 			t.Errorf("got %v", st)
 		}

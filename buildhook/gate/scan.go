@@ -126,11 +126,19 @@ func (g *Gate) scanSteps(ctx context.Context, in insideBuild, f *findings, gr *g
 			own = append(own, w)
 		}
 	}
-	for _, part := range [][]written{base, own} {
+	diffs, err := in.diffs(ctx)
+	if err != nil {
+		return err
+	}
+	parts := [][]written{base, own}
+	if !diffs { // whole states, each file in the lowest that has it
+		parts = [][]written{append(base, own...)}
+	}
+	for _, part := range parts {
 		if len(part) == 0 {
 			continue
 		}
-		rep, err := g.run(ctx, in, gr, part, results)
+		rep, err := g.run(ctx, in, diffs, gr, part, results)
 		if err != nil {
 			return err
 		}
@@ -184,11 +192,7 @@ func (g *graph) result(def *pb.Definition, results *[]vertex) error {
 
 // run runs the step over what some instructions have written, and reads its
 // report.
-func (g *Gate) run(ctx context.Context, in insideBuild, gr *graph, parts []written, results []vertex) (*step.Report, error) {
-	diffs, err := in.diffs(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (g *Gate) run(ctx context.Context, in insideBuild, diffs bool, gr *graph, parts []written, results []vertex) (*step.Report, error) {
 	binary, args, err := in.binary(ctx, g, diffs)
 	if err != nil {
 		return nil, err
@@ -259,7 +263,7 @@ func (g *Gate) run(ctx context.Context, in insideBuild, gr *graph, parts []writt
 func dirName(i int) string { return fmt.Sprintf("%05d", i) }
 
 func whatOf(parts []written) string {
-	if parts[0].base {
+	if parts[len(parts)-1].base {
 		return "comes from elsewhere"
 	}
 	if len(parts) == 1 {

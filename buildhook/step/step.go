@@ -11,9 +11,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -175,9 +177,14 @@ func kept(d *Dir, dir func(final string) string, finals []string) map[string][]s
 		}
 		out[p] = nil
 		for _, f := range finals {
-			if _, err := os.Lstat(filepath.Join(dir(f), filepath.FromSlash(filepath.Clean("/"+p)))); err == nil {
+			root, err := os.OpenRoot(dir(f)) // a link must not lead out of it
+			if err != nil {
+				continue
+			}
+			if _, err := root.Lstat(filepath.FromSlash(strings.TrimPrefix(path.Clean("/"+p), "/"))); err == nil {
 				out[p] = append(out[p], f)
 			}
+			root.Close()
 		}
 	}
 	for _, m := range d.Result.Matches {

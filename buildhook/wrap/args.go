@@ -98,9 +98,10 @@ func ParseBuild(args []string, getenv func(string) (string, bool)) (a Arguments,
 	for _, s := range *lists["cache-to"] {
 		a.CacheMax = a.CacheMax || strings.Contains(s, "mode=max")
 	}
-	for _, s := range append(*lists["attest"], "type=provenance,"+*provenance) {
-		a.ProvenanceMax = a.ProvenanceMax || strings.Contains(s, "type=provenance") && strings.Contains(s, "mode=max")
+	for _, s := range *lists["attest"] {
+		a.ProvenanceMax = a.ProvenanceMax || strings.Contains(s, "type=provenance") && maxMode(s)
 	}
+	a.ProvenanceMax = a.ProvenanceMax || *provenance != "" && maxMode(*provenance)
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY"} {
 		for _, n := range []string{name, strings.ToLower(name)} {
 			v, ok := getenv(n)
@@ -112,6 +113,12 @@ func ParseBuild(args []string, getenv func(string) (string, bool)) (a Arguments,
 		}
 	}
 	return a, true
+}
+
+// maxMode says whether a provenance is one with all details: BuildKit makes that
+// of every mode but min, and of none.
+func maxMode(s string) bool {
+	return s != "false" && !strings.Contains(s, "mode=min") && !strings.Contains(s, "disabled=true")
 }
 
 // maxSecret is the size of the largest secret that BuildKit takes, in bytes.
@@ -138,19 +145,14 @@ func secret(s string, getenv func(string) (string, bool)) (id string, value []by
 		}
 	}
 	switch {
-	case kind == "env" && env == "":
-		env = file
-		if env == "" {
-			env = id
-		}
-	case kind == "" && env == "" && file == "":
+	case env == "" && file == "": // the variable of that name, or else the file
 		if _, ok := getenv(id); ok {
 			env = id
 		} else {
 			file = id
 		}
-	case file == "" && env == "":
-		file = id
+	case kind == "env" && env == "":
+		env = file
 	}
 	if env != "" {
 		v, _ := getenv(env)

@@ -36,21 +36,22 @@ func parseInspect(text string) (b inspected) {
 	return b
 }
 
-// builderOf finds --builder in a command line: the index of the word with its
-// value, or -1, and the value.
+// builderOf finds --builder in a command line, the last if there are several:
+// the index of the word with its value, or -1, and the value.
 func builderOf(argv []string) (at int, name string) {
+	at = -1
 	for i, a := range argv {
 		if a == "--" {
 			break
 		}
 		if v, ok := strings.CutPrefix(a, "--builder="); ok {
-			return i, v
+			at, name = i, v
 		}
 		if a == "--builder" && i+1 < len(argv) {
-			return i + 1, argv[i+1]
+			at, name = i+1, argv[i+1]
 		}
 	}
-	return -1, ""
+	return at, name
 }
 
 func setBuilder(argv []string, at int, name string) {
