@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 		"github.com/hashicorp/hcl/v2/...", "github.com/zclconf/go-cty/...", "go.yaml.in/yaml/v4", "golang.org/x/sync/...", "golang.org/x/tools/txtar",
 	},
 	"buildhook/known": {},
-	"buildhook/step":  {"", "rules", "detect", "layerwalk", "report", "buildhook/known", "golang.org/x/sync/..."},
+	"buildhook/step":  {"", "rules", "detect", "layerwalk", "report", "buildhook/known", "github.com/klauspost/compress/...", "github.com/therootcompany/xz", "golang.org/x/sync/..."},
 	"buildhook/gate": {
 		"", "rules", "detect", "layerwalk", "report", "buildhook/known", "buildhook/step", "buildhook/check",
 		"github.com/moby/buildkit/...", "github.com/opencontainers/go-digest", "github.com/tonistiigi/fsutil/...", "github.com/tonistiigi/go-csvvalue", "github.com/google/go-containerregistry/...",

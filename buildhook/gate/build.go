@@ -25,6 +25,8 @@ type build struct {
 	ref string
 	req *controlapi.SolveRequest
 
+	progress progress
+
 	mu   sync.Mutex
 	defs map[string]*pb.Definition // of the references that BuildKit has given out, by their ids
 }
@@ -57,10 +59,13 @@ func (g *Gate) controlSolve(ctx context.Context, in []byte, call caller) ([]byte
 		delete(g.builds, req.Ref)
 		g.mu.Unlock()
 	}()
+	watching, stop := context.WithCancel(metadata.NewOutgoingContext(context.WithoutCancel(ctx), nil))
+	defer stop()
 	if rep := g.predict(b); rep.Verdict(g.o.FailOn)&report.Leaks != 0 {
 		g.tell(rep)
 		return nil, stopped(rep)
 	}
+	g.watch(watching, b)
 	if req.Frontend == "" && req.Definition == nil {
 		return call(ctx, in) // the client does the rest itself, and ends with LLBBridge/Return
 	}
@@ -253,6 +258,9 @@ func (g *Gate) bridgeReturn(ctx context.Context, id string, in []byte, call call
 
 // judge scans a result. An error says why it must not be exported.
 func (g *Gate) judge(ctx context.Context, b *build, r *gwpb.Result) error {
+	if lateSBOM(b.req.GetFrontendAttrs(), len(r.GetAttestations())) && len(references(r)) > 0 && references(r)[0].GetId() != "" {
+		return refusal("BuildKit would make an SBOM of this result when it is too late to look at it: build without --sbom, or with the Dockerfile frontend")
+	}
 	rep, err := g.scan(ctx, b, r)
 	var own *buildError
 	if errors.As(err, &own) {
@@ -292,10 +300,21 @@ func refusal(format string, args ...any) error {
 	return status.Error(codes.FailedPrecondition, "leakscan: "+fmt.Sprintf(format, args...))
 }
 
+// maxTold bounds the problems in an error: a step can write thousands of files.
+const maxTold = 20
+
 // stopped is the error that a build with a leak ends with: the whole report, in
 // plain text.
 func stopped(rep *report.Check) error {
 	var text strings.Builder
+	if n := len(rep.Problems); n > maxTold {
+		short := *rep
+		short.Problems = slices.Clone(rep.Problems)
+		slices.SortStableFunc(short.Problems, func(a, b report.Problem) int { return b.Severity.Rank() - a.Severity.Rank() })
+		short.Problems = short.Problems[:maxTold]
+		short.Notes = append(slices.Clone(rep.Notes), report.Note{Text: fmt.Sprintf("there are %d problems: the %d worst are shown", n, maxTold)})
+		rep = &short
+	}
 	if err := report.WriteCheckText(&text, rep, report.TextOptions{Width: 100}); err != nil {
 		return errors.Join(refusal("secrets were found"), err)
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -101,7 +102,7 @@ func (f *findings) match(w *written, d *step.Dir, m *leakscan.BlobMatch) {
 	if r := f.g.o.Rules.Rule(m.Rule); r != nil {
 		p.Title, p.Severity, p.Confidence = r.Title, report.Severity(r.Severity), report.Confidence(r.Confidence)
 	}
-	if w.base && p.Severity.Rank() < f.g.o.FailOnBase.Rank() {
+	if others := w.base || packaged(m.Path); others && (f.g.o.FailOnBase == "never" || p.Severity.Rank() < f.g.o.FailOnBase.Rank()) {
 		f.base[w.instruction()]++
 		return
 	}
@@ -113,6 +114,12 @@ func (f *findings) match(w *written, d *step.Dir, m *leakscan.BlobMatch) {
 	f.place(&p, w, d, m.Path)
 	f.add(p)
 }
+
+// packageTrees are where package managers put what others have made: private
+// keys of tests and examples by the hundred.
+var packageTrees = regexp.MustCompile(`(?:^|/)(?:node_modules|site-packages|dist-packages|go/pkg/mod|usr/local/go|usr/lib|usr/share|usr/include|lib/python[0-9.]*|var/lib/(?:dpkg|apk|rpm|apt)|\.cargo/registry|\.m2/repository|gems/[^/]+-[0-9][^/]*|vendor/bundle)/`)
+
+func packaged(p string) bool { return packageTrees.MatchString(p) }
 
 // given is a secret whose value is known, in a file.
 func (f *findings) given(w *written, d *step.Dir, k step.Known) {
@@ -251,7 +258,7 @@ func (f *findings) configPlace(p *report.Problem, path string) {
 func (f *findings) report() *report.Check {
 	r := f.rep
 	for _, name := range slices.Sorted(maps.Keys(f.base)) {
-		r.Notes = append(r.Notes, report.Note{Text: fmt.Sprintf("%s has %d findings below the severity %s, which do not stop a build: leakscan IMAGE shows them", f.mask(name), f.base[name], f.g.o.FailOnBase)})
+		r.Notes = append(r.Notes, report.Note{Text: fmt.Sprintf("%s: %d findings in what others have made, which do not stop a build (--leakscan-fail-on-base): leakscan IMAGE shows them", f.mask(name), f.base[name])})
 	}
 	for _, u := range f.known.Unsearched() {
 		r.Notes = append(r.Notes, report.Note{Text: fmt.Sprintf("%s was not searched for: %s", u.Name, u.Why)})

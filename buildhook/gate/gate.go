@@ -53,7 +53,9 @@ type Options struct {
 
 	// FailOn is the severity from which on a leak stops a build; "": low.
 	FailOn report.Severity
-	// FailOnBase is the same for what the base images bring; "": high.
+	// FailOnBase is the same for what the rules find in what is others' work:
+	// base images, and the trees of package managers; "" and "never": it is told,
+	// and stops nothing. A secret of the build's own stops it anywhere.
 	FailOnBase report.Severity
 	// Attest attaches an attestation to clean images, by which their digest is
 	// another one.
@@ -132,7 +134,7 @@ func scanning(o Options) (*Gate, error) {
 		o.Rules = set
 	}
 	o.FailOn = cmp.Or(o.FailOn, report.SeverityLow)
-	o.FailOnBase = cmp.Or(o.FailOnBase, report.SeverityHigh)
+	o.FailOnBase = cmp.Or(o.FailOnBase, "never")
 	o.Version = cmp.Or(o.Version, "dev")
 	if o.Key == nil {
 		o.State = "" // fingerprints of another key are of no use

@@ -38,7 +38,7 @@ type vertex struct {
 type written struct {
 	vertex
 	lower *vertex // nil: nothing
-	base  bool    // it comes from elsewhere: an image, a named context
+	base  bool    // it is an image that was made before
 	name  string
 	// builder is set if no result is built on it: others only copy from there.
 	builder bool
@@ -107,7 +107,7 @@ func spansOf(infos []*pb.SourceInfo, l *pb.Locations) (out []span) {
 // writes lists what the steps that the results need have written, in an order
 // that depends on the build alone: what is below first.
 func (g *graph) writes(results []vertex) ([]written, error) {
-	w := &walker{graph: g, needed: map[vertex]bool{}, whole: map[vertex]bool{}, done: map[digest.Digest]bool{}}
+	w := &walker{graph: g, needed: map[vertex]bool{}, whole: map[vertex]bool{}, done: map[digest.Digest]bool{}, covered: map[vertex]bool{}}
 	for _, v := range results {
 		w.whole[v] = true
 		if err := w.visit(v); err != nil {
@@ -129,7 +129,18 @@ func (g *graph) writes(results []vertex) ([]written, error) {
 		}
 		out = append(out, ws...)
 	}
+	for v := range w.whole { // what was not looked at must not be taken for clean
+		if !w.covered[v] {
+			return nil, fmt.Errorf("an output of the step %s is not one that leakscan knows", w.name(v.digest, w.ops[v.digest]))
+		}
+	}
 	return out, nil
+}
+
+// image says whether a source is an image that somebody has made before: what
+// is in it is theirs. Other sources are the user's own files.
+func image(identifier string) bool {
+	return strings.HasPrefix(identifier, "docker-image://") || strings.HasPrefix(identifier, "oci-layout://")
 }
 
 // ship notes what a result is built on, itself among it.
@@ -149,6 +160,8 @@ type walker struct {
 	whole  map[vertex]bool // those that are the files of a stage, or go into one
 	done   map[digest.Digest]bool
 	order  []digest.Digest
+
+	covered map[vertex]bool // outputs that are looked at, here or where they come from
 }
 
 func (w *walker) visit(v vertex) error {
@@ -183,10 +196,8 @@ func (w *walker) below(op *pb.Op) (out []vertex) {
 	}
 	switch o := op.Op.(type) {
 	case *pb.Op_Exec:
-		for _, m := range o.Exec.Mounts {
-			if writable(m) {
-				input(m.Input)
-			}
+		for _, out := range outputs(o.Exec) {
+			input(out.mount.Input)
 		}
 	case *pb.Op_File:
 		for _, a := range o.File.Actions {
@@ -204,15 +215,35 @@ func (w *walker) below(op *pb.Op) (out []vertex) {
 	return out
 }
 
-// writable says whether what an exec writes to a mount is kept.
-func writable(m *pb.Mount) bool {
-	return m.Output >= 0 && m.MountType == pb.MountType_BIND
+// output is one result of an exec.
+type output struct {
+	mount *pb.Mount
+	same  bool // it is the mount's input, unchanged
+}
+
+// outputs lists the results of an exec as BuildKit numbers them: by their order,
+// whatever number a mount gives itself (PrepareMounts in BuildKit's package
+// frontend/gateway/container).
+func outputs(o *pb.ExecOp) (out []output) {
+	for _, m := range o.GetMounts() {
+		if m.Output < 0 {
+			continue
+		}
+		switch {
+		case m.MountType == pb.MountType_BIND:
+			out = append(out, output{m, m.Readonly && m.Input >= 0 && m.Dest != pb.RootMount})
+		case m.MountType == pb.MountType_CACHE && m.Input >= 0:
+			out = append(out, output{m, true})
+		}
+	}
+	return out
 }
 
 // step lists what one step has written.
 func (w *walker) step(dg digest.Digest) (out []written, err error) {
 	op := w.ops[dg]
 	add := func(index int64, lower *vertex, base bool) {
+		w.covered[vertex{dg, index}] = true
 		if v := (vertex{dg, index}); w.needed[v] {
 			out = append(out, written{vertex: v, lower: lower, base: base, name: w.name(dg, op), spans: w.spans[dg]})
 		}
@@ -220,19 +251,18 @@ func (w *walker) step(dg digest.Digest) (out []written, err error) {
 	switch o := op.Op.(type) {
 	case *pb.Op_Source:
 		if w.whole[vertex{dg, 0}] {
-			add(0, nil, true)
+			add(0, nil, image(o.Source.Identifier))
 		}
 	case *pb.Op_Exec:
-		for _, m := range o.Exec.Mounts {
-			if !writable(m) {
-				continue
-			}
+		for i, out := range outputs(o.Exec) {
 			var lower *vertex
-			if m.Input >= 0 && int(m.Input) < len(op.Inputs) {
+			if m := out.mount; m.Input >= 0 && int(m.Input) < len(op.Inputs) {
 				v := vertexOf(op.Inputs[m.Input])
 				lower = &v
 			}
-			add(m.Output, lower, false)
+			if w.covered[vertex{dg, int64(i)}] = true; !out.same {
+				add(int64(i), lower, false)
+			}
 		}
 	case *pb.Op_File:
 		for i, a := range o.File.Actions {
@@ -255,6 +285,7 @@ func (w *walker) step(dg digest.Digest) (out []written, err error) {
 			add(a.Output, lower, false)
 		}
 	case *pb.Op_Merge, *pb.Op_Diff: // what they put together is looked at where it was written
+		w.covered[vertex{dg, 0}] = true
 	default:
 		return nil, fmt.Errorf("the step %s is of a kind that leakscan does not know (%T)", w.name(dg, op), op.Op)
 	}

@@ -85,7 +85,7 @@ func TestWrites(t *testing.T) {
 		want  string
 	}{
 		{"an image as it is", base, anImage + ":0 base\n"},
-		{"a local directory as it is", llb.Local("ctx", stepName("the context")), "the context:0 base\n"},
+		{"a local directory as it is", llb.Local("ctx", stepName("the context")), "the context:0\n"},
 		{"run", run(base, "a").Root(), anImage + ":0 base\na:0 on " + anImage + ":0\n"},
 		{"run without a name", base.Run(llb.Args([]string{"echo", "1"})).Root(), anImage + ":0 base\necho 1:0 on " + anImage + ":0\n"},
 		{"on nothing", run(llb.Scratch(), "a").Root(), "a:0\n"},

@@ -39,6 +39,10 @@ func (g *Gate) predict(b *build) *report.Check {
 				Message: fmt.Sprintf("the build argument %s holds a secret, and the provenance that this build makes (mode=max) has the values of all build arguments", name),
 				Rests:   []report.Rest{report.RestProvenance}, Span: report.Span{File: "the command line"},
 				Fix: fmt.Sprintf("Pass it with --secret id=%s,env=%s and mount it: RUN --mount=type=secret,id=%s,env=%s.", strings.ToLower(name), name, strings.ToLower(name), name)})
+		case !isArg && withProvenance(attrs) && (len(f.known.Find([]byte(v))) > 0 || g.recognised(k+"="+v)):
+			f.add(report.Problem{Check: "secret-in-provenance", Title: "An argument of the build has a secret in it", Severity: report.SeverityCritical, Key: k,
+				Message: fmt.Sprintf("%s has a secret in it, and is written into the provenance of every mode", k),
+				Rests:   []report.Rest{report.RestProvenance}, Span: report.Span{File: "the command line"}, Fix: "Take it out, or build without a provenance: --provenance=false."})
 		case k == "vcs:source" && hasPassword(v):
 			f.add(report.Problem{Check: "credentials-in-provenance", Title: "The address of the source has credentials in it", Severity: report.SeverityCritical, Key: k,
 				Message: "the address of the Git remote has a password or token in it, and is written into the provenance of every mode",
@@ -138,6 +142,41 @@ func provenanceMax(attrs map[string]string) bool {
 			}
 		}
 		if !disabled && mode != "min" {
+			return true
+		}
+	}
+	return false
+}
+
+// withProvenance says whether the build makes any provenance.
+func withProvenance(attrs map[string]string) bool {
+	for k, v := range attrs {
+		if strings.EqualFold(k, "attest:provenance") && !disabled(v) {
+			return true
+		}
+	}
+	return false
+}
+
+// lateSBOM says whether BuildKit will make an SBOM after the result is
+// returned, of which nothing has been seen then.
+func lateSBOM(attrs map[string]string, attached int) bool {
+	for k, v := range attrs {
+		if strings.EqualFold(k, "attest:sbom") && !disabled(v) && attached == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func disabled(v string) bool {
+	fields, err := csvvalue.Fields(v, nil)
+	if err != nil {
+		return false
+	}
+	for _, f := range fields {
+		key, value, _ := strings.Cut(f, "=")
+		if off, _ := strconv.ParseBool(value); strings.EqualFold(key, "disabled") && off {
 			return true
 		}
 	}

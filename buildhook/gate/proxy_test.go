@@ -116,6 +116,9 @@ func (c control) Info(context.Context, *controlapi.InfoRequest) (*controlapi.Inf
 }
 
 func (c control) Status(r *controlapi.StatusRequest, s controlapi.Control_StatusServer) error {
+	if c.status == nil { // the gate itself asks
+		return nil
+	}
 	defer func() { c.ended <- struct{}{} }()
 	return c.status(s)
 }

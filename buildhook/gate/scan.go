@@ -49,6 +49,9 @@ type insideBuild interface {
 	evaluate(ctx context.Context, def *pb.Definition) error
 	// read does so, and reads a file of the result.
 	read(ctx context.Context, def *pb.Definition, file string) ([]byte, error)
+	// ran says whether a step of the build has run in it, and was not found in
+	// BuildKit's cache; of a step that nothing is known of it says so too.
+	ran(ctx context.Context, steps []written) bool
 	// binary is a state with the scanner in it, and the words that run it.
 	binary(ctx context.Context, g *Gate, diffs bool) (llb.State, []string, error)
 }
@@ -83,6 +86,8 @@ func (in *bridgeBuild) read(ctx context.Context, def *pb.Definition, file string
 		return part.GetData(), err
 	})
 }
+
+func (in *bridgeBuild) ran(ctx context.Context, steps []written) bool { return in.b.ran(ctx, steps) }
 
 func (in *bridgeBuild) binary(ctx context.Context, g *Gate, diffs bool) (llb.State, []string, error) {
 	p, err := g.program()
@@ -138,7 +143,10 @@ func (g *Gate) scanSteps(ctx context.Context, in insideBuild, f *findings, gr *g
 		if len(part) == 0 {
 			continue
 		}
-		rep, err := g.run(ctx, in, diffs, gr, part, results)
+		// BuildKit names what it has cached by how it is made, and not by what is
+		// in it: when a step has run again, what was found before counts no more.
+		again := in.ran(ctx, part)
+		rep, err := g.run(ctx, in, diffs, again, gr, part, results)
 		if err != nil {
 			return err
 		}
@@ -192,7 +200,7 @@ func (g *graph) result(def *pb.Definition, results *[]vertex) error {
 
 // run runs the step over what some instructions have written, and reads its
 // report.
-func (g *Gate) run(ctx context.Context, in insideBuild, diffs bool, gr *graph, parts []written, results []vertex) (*step.Report, error) {
+func (g *Gate) run(ctx context.Context, in insideBuild, diffs, again bool, gr *graph, parts []written, results []vertex) (*step.Report, error) {
 	binary, args, err := in.binary(ctx, g, diffs)
 	if err != nil {
 		return nil, err
@@ -213,8 +221,14 @@ func (g *Gate) run(ctx context.Context, in insideBuild, diffs bool, gr *graph, p
 	if !diffs {
 		args = append(args, "--dedupe")
 	}
-	run := binary.Run(llb.Args(args), llb.Network(pb.NetMode_NONE), llb.AddEnv("CACHE_NAME", g.cacheName()),
-		llb.AddEnv("GOTRACEBACK", "none"), llb.WithCustomName(fmt.Sprintf("[leakscan] scan what %s", whatOf(parts))))
+	fresh := llb.WithCustomName("[leakscan] what it has written")
+	var ignore []llb.RunOption
+	diffOpts := []llb.ConstraintsOpt{fresh}
+	if again {
+		ignore, diffOpts = append(ignore, llb.IgnoreCache), append(diffOpts, llb.IgnoreCache)
+	}
+	run := binary.Run(append(ignore, llb.Args(args), llb.Network(pb.NetMode_NONE), llb.AddEnv("CACHE_NAME", g.cacheName()),
+		llb.AddEnv("GOTRACEBACK", "none"), llb.WithCustomName(fmt.Sprintf("[leakscan] scan what %s", whatOf(parts))))...)
 	for i := range parts {
 		st, err := gr.state(parts[i].vertex)
 		if err != nil {
@@ -225,7 +239,7 @@ func (g *Gate) run(ctx context.Context, in insideBuild, diffs bool, gr *graph, p
 			if err != nil {
 				return nil, err
 			}
-			st = llb.Diff(lst, st, llb.WithCustomName("[leakscan] what it has written"))
+			st = llb.Diff(lst, st, diffOpts...)
 		}
 		run.AddMount(path.Join(step.Src, dirName(i)), st, llb.Readonly)
 	}

@@ -5,6 +5,10 @@
 package step
 
 import (
+	"bufio"
+	"bytes"
+	"compress/bzip2"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +22,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/klauspost/compress/zstd"
+	"github.com/therootcompany/xz"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/leakscan/leakscan"
@@ -218,10 +224,58 @@ func (w *watcher) tap(place report.Place, path string, r io.Reader) io.Reader {
 		return r
 	}
 	w.settle()
+	if place == report.PlaceFile {
+		w.unpack(path)
+	}
 	s := w.prints.Scan(r)
 	w.scans = append(w.scans, watched{place, path, s})
 	return s
 }
+
+// unpack looks for known values in what a compressed file holds: a mounted
+// secret that is packed up is still one. It is read a second time, from its
+// file.
+func (w *watcher) unpack(path string) {
+	f, err := os.Open(filepath.Join(w.dir, filepath.FromSlash(path)))
+	if err != nil {
+		return // whoever scans it says so
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return
+	}
+	br := bufio.NewReader(f)
+	head, _ := br.Peek(6)
+	var r io.Reader
+	switch {
+	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
+		if z, err := gzip.NewReader(br); err == nil {
+			r = z
+		}
+	case bytes.HasPrefix(head, []byte("BZh")):
+		r = bzip2.NewReader(br)
+	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
+		if z, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(8<<20)); err == nil {
+			defer z.Close()
+			r = z
+		}
+	case bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")):
+		if z, err := xz.NewReader(br, 8<<20); err == nil {
+			r = z
+		}
+	}
+	if r == nil {
+		return
+	}
+	s := w.prints.Scan(io.LimitReader(r, maxUnpacked))
+	io.Copy(io.Discard, s) // what is broken is scanned as it stands
+	if len(s.Hits()) > 0 {
+		w.scans = append(w.scans, watched{report.PlaceFile, path, s})
+	}
+}
+
+// maxUnpacked bounds what is read of a compressed file, in bytes.
+const maxUnpacked = 256 << 20
 
 // settle forgets the last scan if it has found nothing: there are as many as
 // there are files.

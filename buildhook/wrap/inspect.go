@@ -1,6 +1,9 @@
 package wrap
 
-import "strings"
+import (
+	"path/filepath"
+	"strings"
+)
 
 // inspected is what buildx inspect says of a builder.
 type inspected struct {
@@ -8,7 +11,10 @@ type inspected struct {
 	nodes        []node
 }
 
-type node struct{ name, endpoint string }
+type node struct {
+	name, endpoint string
+	options        []string // of the driver: NAME=VALUE
+}
 
 // parseInspect reads the output of buildx inspect: "Name: value" lines, those
 // of the nodes after a line "Nodes:".
@@ -29,6 +35,10 @@ func parseInspect(text string) (b inspected) {
 			b.driver = value
 		case inNodes && key == "Name":
 			b.nodes = append(b.nodes, node{name: value})
+		case inNodes && key == "Driver Options" && len(b.nodes) > 0:
+			for _, o := range strings.Fields(value) {
+				b.nodes[len(b.nodes)-1].options = append(b.nodes[len(b.nodes)-1].options, strings.ReplaceAll(o, `"`, ""))
+			}
 		case inNodes && key == "Endpoint" && len(b.nodes) > 0:
 			b.nodes[len(b.nodes)-1].endpoint = value
 		}
@@ -59,4 +69,22 @@ func setBuilder(argv []string, at int, name string) {
 		name = "--builder=" + name
 	}
 	argv[at] = name
+}
+
+// otherEngine finds the flags with which docker leaves the environment's engine
+// for another one; "" if there is none.
+func otherEngine(argv []string) string {
+	if len(argv) == 0 || strings.TrimSuffix(filepath.Base(argv[0]), ".exe") != "docker" {
+		return ""
+	}
+	for _, a := range argv[1:] {
+		if !strings.HasPrefix(a, "-") {
+			break // a command: its flags are others
+		}
+		name, _, _ := strings.Cut(a, "=")
+		if name == "--context" || name == "--host" || strings.HasPrefix(a, "-H") || strings.HasPrefix(a, "-c") {
+			return name
+		}
+	}
+	return ""
 }

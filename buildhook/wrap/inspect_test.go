@@ -56,9 +56,9 @@ func TestParseInspect(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                         "  []",
 		"ERROR: no such builder\n": "  []",
-		inspectDocker:              "default docker [{default default}]",
-		inspectTwo:                 "two docker-container [{two0 unix:///var/run/docker.sock} {two1 tcp://10.0.0.2:2376}]",
-		inspectRemote:              "far remote [{far0 tcp://buildkitd:1234}]",
+		inspectDocker:              "default docker [{default default []}]",
+		inspectTwo:                 "two docker-container [{two0 unix:///var/run/docker.sock [network=host image=moby/buildkit:v0.33.1]} {two1 tcp://10.0.0.2:2376 []}]",
+		inspectRemote:              "far remote [{far0 tcp://buildkitd:1234 []}]",
 		"Nodes:\nEndpoint: x\n":    "  []",
 	} {
 		b := parseInspect(text)

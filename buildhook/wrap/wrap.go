@@ -50,6 +50,9 @@ func Run(ctx context.Context, argv []string, o Options) (code int, err error) {
 	w := &wrapping{o: o, dir: dir, env: o.Env}
 	defer w.close()
 	argv = slices.Clone(argv)
+	if flag := otherEngine(argv); flag != "" {
+		return 0, fmt.Errorf("%s leads past the gate: choose the engine with DOCKER_HOST or DOCKER_CONTEXT before leakscan's command", flag)
+	}
 	if err := w.engine(ctx); err != nil {
 		return 0, err
 	}
@@ -87,7 +90,6 @@ type wrapping struct {
 	env      []string
 	gates    []*gate.Gate
 	noEngine error
-	buildx   []string // the command that was used to make a builder, and its name; nil: none
 	wg       sync.WaitGroup
 	listen   []net.Listener
 }
@@ -236,6 +238,15 @@ func (w *wrapping) builder(ctx context.Context, argv []string) error {
 			return err
 		}
 		create := append(slices.Clone(bx), "create", "--name", made, "--driver", "remote")
+		for _, o := range n.options {
+			key, _, _ := strings.Cut(o, "=")
+			switch {
+			case key == "default-load":
+				create = append(create, "--driver-opt", o)
+			case b.driver == "remote":
+				return fmt.Errorf("leakscan can't stand in front of the builder %s: its driver option %s is not known to it", b.name, key)
+			}
+		}
 		if i > 0 {
 			create = append(create, "--append")
 		}

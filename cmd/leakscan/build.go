@@ -39,7 +39,7 @@ type gateFlags struct {
 
 func (f *gateFlags) register(fs *pflag.FlagSet, prefix string) {
 	fs.StringVar(&f.failOn, prefix+"fail-on", "low", "stop a build with leaks of this `severity` and above: low, medium, high, critical, never")
-	fs.StringVar(&f.failOnBase, prefix+"fail-on-base", "high", "the same for what comes with base images")
+	fs.StringVar(&f.failOnBase, prefix+"fail-on-base", "never", "the same for what others have made: base images, and the trees of package managers")
 	fs.StringVar(&f.onError, prefix+"on-error", "stop", "a build that can't be scanned: stop or warn")
 	fs.StringVar(&f.check, prefix+"check", "stop", "check the Dockerfile first: stop (at problems that are high or critical), warn or off")
 	fs.StringVar(&f.config, prefix+"config", "", configUsage)

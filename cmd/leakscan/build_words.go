@@ -21,7 +21,8 @@ Flags of leakscan's own begin with --leakscan-, and can be set by variables too
 
   --leakscan-fail-on SEVERITY       stop a build with leaks of this severity and
                                     above: low, medium, high, critical, never (low)
-  --leakscan-fail-on-base SEVERITY  the same for what comes with base images (high)
+  --leakscan-fail-on-base SEVERITY  the same for what others have made: base images, and
+                                    the trees of package managers (never: it is told)
   --leakscan-on-error stop|warn     a build that can't be scanned (stop)
   --leakscan-check stop|warn|off    the check of the Dockerfile: stop at problems
                                     that are high or critical, or only show them (stop)

@@ -82,6 +82,7 @@ func leaks(token, known string) []leak {
 		{name: "ENV", dockerfile: "FROM scratch\nCOPY a /a\nENV GITHUB_TOKEN=" + token + "\n"},
 		{name: "ARG", dockerfile: base + "ARG DB_PASSWORD\nRUN echo done > /out\n", flags: []string{"--build-arg", "DB_PASSWORD=" + known}},
 		{name: "persisted mount", dockerfile: base + "RUN --mount=type=secret,id=pw cat /run/secrets/pw > /kept\n", flags: secret, env: []string{"PW=" + known}},
+		{name: "known value in gzip", dockerfile: base + "RUN --mount=type=secret,id=pw gzip -c /run/secrets/pw > /kept.gz\n", flags: secret, env: []string{"PW=" + known}},
 		{name: "known value in base64", dockerfile: base + "RUN --mount=type=secret,id=pw base64 /run/secrets/pw > /kept\n", flags: secret, env: []string{"PW=" + known}},
 	}
 }
@@ -210,12 +211,9 @@ func fileDigest(t *testing.T, g *gated, name string) string {
 }
 
 // images are those of the engine but the scanner's.
-func images(t *testing.T, g *gated, _ string) (out []string) {
+func images(t *testing.T, g *gated, _ string) []string {
 	t.Helper()
-	for _, l := range strings.Fields(string(command(t, g.env, "docker", "images", "-q", "--no-trunc"))) {
-		out = append(out, l)
-	}
-	return out
+	return strings.Fields(string(command(t, g.env, "docker", "images", "-q", "--no-trunc")))
 }
 
 func imageDigest(t *testing.T, g *gated, name string) string {
