@@ -244,30 +244,11 @@ func (w *watcher) unpack(path string) {
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		return
 	}
-	br := bufio.NewReader(f)
-	head, _ := br.Peek(6)
-	var r io.Reader
-	switch {
-	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
-		if z, err := gzip.NewReader(br); err == nil {
-			r = z
-		}
-	case bytes.HasPrefix(head, []byte("BZh")):
-		r = bzip2.NewReader(br)
-	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
-		if z, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(8<<20)); err == nil {
-			defer z.Close()
-			r = z
-		}
-	case bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")):
-		if z, err := xz.NewReader(br, 8<<20); err == nil {
-			r = z
-		}
-	}
+	r := Unpacked(bufio.NewReader(f))
 	if r == nil {
 		return
 	}
-	s := w.prints.Scan(io.LimitReader(r, maxUnpacked))
+	s := w.prints.Scan(r)
 	io.Copy(io.Discard, s) // what is broken is scanned as it stands
 	if len(s.Hits()) > 0 {
 		w.scans = append(w.scans, watched{report.PlaceFile, path, s})
@@ -276,6 +257,33 @@ func (w *watcher) unpack(path string) {
 
 // maxUnpacked bounds what is read of a compressed file, in bytes.
 const maxUnpacked = 256 << 20
+
+// Unpacked is what a compressed file holds, up to 256 MiB of it; nil if it is
+// not one of gzip, bzip2, zstd or xz.
+func Unpacked(r *bufio.Reader) io.Reader {
+	head, _ := r.Peek(6)
+	var out io.Reader
+	switch {
+	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
+		if z, err := gzip.NewReader(r); err == nil {
+			out = z
+		}
+	case bytes.HasPrefix(head, []byte("BZh")):
+		out = bzip2.NewReader(r)
+	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
+		if z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(8<<20)); err == nil {
+			out = z.IOReadCloser()
+		}
+	case bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")):
+		if z, err := xz.NewReader(r, 8<<20); err == nil {
+			out = z
+		}
+	}
+	if out == nil {
+		return nil
+	}
+	return io.LimitReader(out, maxUnpacked)
+}
 
 // settle forgets the last scan if it has found nothing: there are as many as
 // there are files.

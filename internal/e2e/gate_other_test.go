@@ -115,8 +115,9 @@ func TestGateEngine(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error()+string(out), "leakscan:") {
 				t.Errorf("%s, %s: %s %v", name, l.name, out, err)
 			}
-			if out, err := try(g.env, "docker", "inspect", "leaky-classic"); err == nil {
-				t.Errorf("%s, %s: there is an image: %s", name, l.name, out)
+			if _, err := try(g.env, "docker", "inspect", "leaky-classic"); err == nil {
+				t.Errorf("%s, %s: there is an image", name, l.name)
+				command(t, g.env, "docker", "rmi", "-f", "leaky-classic")
 			}
 		}
 		clean := leak{dockerfile: base + "COPY a /a\n"}
