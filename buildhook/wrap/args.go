@@ -168,3 +168,35 @@ func secret(s string, getenv func(string) (string, bool)) (id string, value []by
 type devNull struct{}
 
 func (devNull) Write(p []byte) (int, error) { return len(p), nil }
+
+// BakeFiles are the files that docker buildx bake reads: those of --file, or
+// the usual ones that there are. What is no file of this machine is left out.
+func BakeFiles(args []string) (files []string) {
+	named := false
+	for i, a := range args {
+		name := ""
+		switch {
+		case (a == "-f" || a == "--file") && i+1 < len(args):
+			name = args[i+1]
+		case strings.HasPrefix(a, "--file="):
+			name = a[len("--file="):]
+		case strings.HasPrefix(a, "-f") && len(a) > 2 && a[1] != '-':
+			name = a[2:]
+		default:
+			continue
+		}
+		named = true
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+			files = append(files, name)
+		}
+	}
+	if named {
+		return files
+	}
+	for _, name := range []string{"compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml", "docker-bake.json", "docker-bake.hcl"} {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+			files = append(files, name)
+		}
+	}
+	return files
+}

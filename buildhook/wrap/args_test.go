@@ -238,3 +238,25 @@ func FuzzParseBuild(f *testing.F) {
 		}
 	})
 }
+
+func TestBakeFiles(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"compose.yaml", "docker-bake.hcl", "other.hcl"} {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct{ args, want string }{
+		{"", "compose.yaml docker-bake.hcl"},
+		{"--push web", "compose.yaml docker-bake.hcl"},
+		{"-f other.hcl", "other.hcl"},
+		{"--file other.hcl --file=docker-bake.hcl", "other.hcl docker-bake.hcl"},
+		{"-fother.hcl", "other.hcl"},
+		{"-f cwd://there-is-none.hcl", ""},
+		{"-f -", ""},
+	} {
+		if got := strings.Join(BakeFiles(strings.Fields(tt.args)), " "); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.args, got, tt.want)
+		}
+	}
+}

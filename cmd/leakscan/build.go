@@ -229,6 +229,14 @@ func (a *app) buildx(ctx context.Context, args []string) error {
 		if s == "build" || s == "b" {
 			return a.checked(ctx, &f, append(command, args...), args[i+1:])
 		}
+		if s == "bake" || s == "f" {
+			if files := wrap.BakeFiles(args[i+1:]); len(files) > 0 {
+				goOn, err := a.checkFirst(&f, func(o check.Options) (*report.Check, error) { return check.Paths(ctx, files, o) })
+				if err != nil || !goOn {
+					return err
+				}
+			}
+		}
 		if !strings.HasPrefix(s, "-") {
 			break
 		}
@@ -242,26 +250,40 @@ func (a *app) checked(ctx context.Context, f *gateFlags, argv, args []string) er
 	if !ok {
 		return a.wrap(ctx, f, argv, nil)
 	}
-	if f.check != "off" && slices.Contains([]string{"stop", "warn"}, f.check) {
-		set, err := loadRules(f.config)
-		if err != nil {
-			return err
-		}
-		home, _ := os.UserHomeDir()
-		rep, err := check.Run(ctx, check.Options{Invocation: b.Invocation, Rules: set, Version: leakscan.Version(), Home: home, Getenv: os.LookupEnv})
-		if err == nil && len(rep.Problems) > 0 { // what can't be read is docker's to complain about
-			if err := report.WriteCheckText(a.stderr, rep, report.TextOptions{Color: isTerminal(a.stderr) && a.getenv("NO_COLOR") == ""}); err != nil {
-				return err
-			}
-			fmt.Fprintln(a.stderr)
-			if f.check == "stop" && rep.Verdict(report.SeverityHigh)&report.Leaks != 0 {
-				fmt.Fprintln(a.stderr, checkStopped)
-				a.code = int(report.Leaks)
-				return nil
-			}
-		}
+	goOn, err := a.checkFirst(f, func(o check.Options) (*report.Check, error) {
+		o.Invocation = b.Invocation
+		return check.Run(ctx, o)
+	})
+	if err != nil || !goOn {
+		return err
 	}
 	return a.wrap(ctx, f, argv, &b)
+}
+
+// checkFirst checks what is to be built, and says whether to go on.
+func (a *app) checkFirst(f *gateFlags, run func(check.Options) (*report.Check, error)) (goOn bool, err error) {
+	if f.check != "stop" && f.check != "warn" {
+		return true, nil // off, or a mistake that is told when the gate is made
+	}
+	set, err := loadRules(f.config)
+	if err != nil {
+		return false, err
+	}
+	home, _ := os.UserHomeDir()
+	rep, err := run(check.Options{Rules: set, Version: leakscan.Version(), Home: home, Getenv: os.LookupEnv})
+	if err != nil || len(rep.Problems) == 0 {
+		return true, nil // what can't be read is docker's to complain about
+	}
+	if err := report.WriteCheckText(a.stderr, rep, report.TextOptions{Color: isTerminal(a.stderr) && a.getenv("NO_COLOR") == ""}); err != nil {
+		return false, err
+	}
+	fmt.Fprintln(a.stderr)
+	if f.check == "stop" && rep.Verdict(report.SeverityHigh)&report.Leaks != 0 {
+		fmt.Fprintln(a.stderr, checkStopped)
+		a.code = int(report.Leaks)
+		return false, nil
+	}
+	return true, nil
 }
 
 // wrap runs a command behind the gate.
