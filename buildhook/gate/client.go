@@ -195,6 +195,10 @@ func (g *graph) secretIDs() (ids []string) {
 // controlSession is the session of a client that speaks gRPC: the bytes of
 // another connection, in messages.
 func (g *Gate) controlSession(ctx context.Context, down grpc.ServerStream, md metadata.MD) error {
+	// The stream ends with its context: CloseSend may not be called beside a
+	// SendMsg, and that may wait for a BuildKit that reads no more.
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	up, err := g.up.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, sessionMethod, grpc.ForceCodecV2(rawCodec{}))
 	if err != nil {
 		return err
@@ -203,7 +207,7 @@ func (g *Gate) controlSession(ctx context.Context, down grpc.ServerStream, md me
 	if ids := md.Get(sessionID); len(ids) == 1 {
 		id = ids[0]
 	}
-	return g.serveSession(ctx, id, &streamConn{stream: down}, &streamConn{stream: up, close: up.CloseSend})
+	return g.serveSession(ctx, id, &streamConn{stream: down}, &streamConn{stream: up, close: func() error { end(); return nil }})
 }
 
 // streamConn is a stream of BytesMessages as a connection. A build context
