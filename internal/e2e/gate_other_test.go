@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -463,8 +464,9 @@ func relay(t *testing.T, to string) (socket string, stop func()) {
 func TestGateStaleScan(t *testing.T) {
 	e := needBuildkit(t)
 	g := gatedBuildkit(t)
-	content := "clean"
-	host := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, content) }))
+	var content atomic.Value
+	content.Store("clean")
+	host := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, content.Load().(string)) }))
 	l := leak{dockerfile: base + "RUN wget -q -O /conf http://" + host + "/of-the-stale-scan\n"}
 	r := run{dir: l.context(t), env: g.env}
 	build := func() *result {
@@ -477,7 +479,7 @@ func TestGateStaleScan(t *testing.T) {
 	for _, what := range []string{"what it has written", "of-the-stale-scan"} {
 		command(t, nil, "buildctl", "--addr", e.host(), "prune", "--all", "--filter", `description~="`+what+`"`)
 	}
-	content = testimage.GitHubToken(8701)
+	content.Store(testimage.GitHubToken(8701))
 	res := build()
 	if w := g.store.take(); res.code == 0 || len(w) > 0 || !bytes.Contains(res.stderr, []byte("leakscan: nothing is exported")) {
 		t.Errorf("it ends with %d and has written %q:\n%s", res.code, w, res.stderr)
