@@ -250,9 +250,15 @@ func (c *checker) frame(s *source, e extent) string {
 	first, _ := s.position(e.from)
 	last, _ := s.position(max(e.to-1, e.from))
 	last = min(last, first+maxFrame)
+	return Frame(s.name, c.maskedSource(s), first, last)
+}
+
+// Frame shows lines of a file, from 1, as BuildKit does in its own errors, with
+// those around them. The data is shown as it is: see [Masked].
+func Frame(name string, data []byte, first, last int) string {
 	var b bytes.Buffer
 	src := errdefs.Source{
-		Info:   &pb.SourceInfo{Filename: s.name, Data: c.maskedSource(s)},
+		Info:   &pb.SourceInfo{Filename: name, Data: data},
 		Ranges: []*pb.Range{{Start: &pb.Position{Line: int32(first)}, End: &pb.Position{Line: int32(last)}}},
 	}
 	if err := src.Print(&b); err != nil {

@@ -274,11 +274,11 @@ func (g *Gate) judge(ctx context.Context, b *build, r *gwpb.Result) error {
 			g.tell(&report.Check{Gaps: []report.Gap{{Kind: report.GapUnreadable, Reason: "the build could not be scanned, and is let through as asked: " + err.Error()}}})
 			return nil
 		}
-		return refusal("the build could not be scanned, so nothing is exported: %v", err)
+		return notScanned(err)
 	}
 	g.tell(rep)
 	v := rep.Verdict(g.o.FailOn)
-	if v&report.Leaks != 0 || v&report.Incomplete != 0 && !g.o.LetThrough {
+	if g.stops(v) {
 		return stopped(rep)
 	}
 	if g.o.Attest && v == 0 {
@@ -287,6 +287,16 @@ func (g *Gate) judge(ctx context.Context, b *build, r *gwpb.Result) error {
 		}
 	}
 	return nil
+}
+
+// stops says whether a verdict keeps a result from being exported.
+func (g *Gate) stops(v report.Verdict) bool {
+	return v&report.Leaks != 0 || v&report.Incomplete != 0 && !g.o.LetThrough
+}
+
+// notScanned is the refusal of a result that could not be looked at.
+func notScanned(err error) error {
+	return refusal("the build could not be scanned, so nothing is exported: %v", err)
 }
 
 func (g *Gate) tell(rep *report.Check) {

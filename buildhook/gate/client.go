@@ -16,7 +16,6 @@ import (
 	"github.com/moby/buildkit/session/secrets"
 	"github.com/moby/buildkit/solver/pb"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
@@ -49,26 +48,20 @@ func (g *Gate) serveSession(ctx context.Context, id string, client, buildkit net
 	conns := make(chan net.Conn, 1)
 	conns <- &notifying{client, s.end}
 	var err error
-	s.conn, err = grpc.NewClient("passthrough:///session", grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) {
-			select {
-			case c := <-conns:
-				return c, nil
-			default:
-				return nil, errors.New("the session has ended")
-			}
-		}),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
-		grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window),
-		grpc.WithReadBufferSize(buffer), grpc.WithWriteBufferSize(buffer))
+	s.conn, err = newClient("session", func(context.Context) (net.Conn, error) {
+		select {
+		case c := <-conns:
+			return c, nil
+		default:
+			return nil, errors.New("the session has ended")
+		}
+	})
 	if err != nil {
 		return err
 	}
 	defer s.conn.Close()
 	s.conn.Connect()
-	server := grpc.NewServer(grpc.ForceServerCodecV2(rawCodec{}), grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
-		grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window), grpc.ReadBufferSize(buffer), grpc.WriteBufferSize(buffer),
-		grpc.UnknownServiceHandler(func(_ any, down grpc.ServerStream) error { return g.sessionCall(s, down) }))
+	server := newServer(func(_ any, down grpc.ServerStream) error { return g.sessionCall(s, down) })
 	l := newConns()
 	go server.Serve(l)
 	defer server.Stop()
@@ -90,9 +83,6 @@ func (g *Gate) serveSession(ctx context.Context, id string, client, buildkit net
 	}
 	return nil
 }
-
-// buffer is a run of bytes between two sockets: a context is many small files.
-const buffer = 256 << 10
 
 // sessionCall passes on a call of BuildKit's to the client.
 func (g *Gate) sessionCall(s *clientSession, down grpc.ServerStream) error {

@@ -29,7 +29,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/moby/buildkit/client/llb"
 
-	"github.com/leakscan/leakscan/buildhook/known"
 	"github.com/leakscan/leakscan/buildhook/step"
 	"github.com/leakscan/leakscan/layerwalk"
 )
@@ -514,8 +513,8 @@ func (g *Gate) classicBuild(w http.ResponseWriter, r *http.Request) {
 	var args map[string]*string
 	if err := json.Unmarshal([]byte(q.Get("buildargs")), &args); err == nil {
 		for name, v := range args {
-			if v != nil && g.isSecret(name, *v) {
-				g.learn(known.Value{Name: "the build argument " + name, Value: []byte(*v)})
+			if v != nil {
+				g.learnArg(name, *v)
 			}
 		}
 	}

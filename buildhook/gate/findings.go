@@ -2,7 +2,6 @@ package gate
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,9 +12,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/moby/buildkit/solver/errdefs"
-	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/leakscan/leakscan"
 	"github.com/leakscan/leakscan/buildhook/check"
@@ -96,12 +92,23 @@ func (f *findings) step(parts []written, rep *step.Report) error {
 	return nil
 }
 
-// match is a secret that the rules see in a file.
-func (f *findings) match(w *written, d *step.Dir, m *leakscan.BlobMatch) {
-	p := report.Problem{Check: m.Rule, Title: m.Rule, Rule: m.Rule, Severity: report.SeverityMedium, Key: m.Key, Target: absolute(m.Path), Secret: report.PreviewOf(m)}
+// matched is a problem of the rule that a match is of.
+func (f *findings) matched(m *leakscan.BlobMatch, target string) report.Problem {
+	p := report.Problem{Check: m.Rule, Title: m.Rule, Rule: m.Rule, Severity: report.SeverityMedium, Key: m.Key, Target: target, Secret: report.PreviewOf(m)}
 	if r := f.g.o.Rules.Rule(m.Rule); r != nil {
 		p.Title, p.Severity, p.Confidence = r.Title, report.Severity(r.Severity), report.Confidence(r.Confidence)
 	}
+	return p
+}
+
+// kept is a problem of a secret whose value is known.
+func kept(name, target string) report.Problem {
+	return report.Problem{Check: knownID, Title: "A secret that the build is given is kept", Severity: report.SeverityCritical, Key: name, Target: target}
+}
+
+// match is a secret that the rules see in a file.
+func (f *findings) match(w *written, d *step.Dir, m *leakscan.BlobMatch) {
+	p := f.matched(m, absolute(m.Path))
 	if others := w.base || packaged(m.Path); others && (f.g.o.FailOnBase == "never" || p.Severity.Rank() < f.g.o.FailOnBase.Rank()) {
 		f.base[w.instruction()]++
 		return
@@ -123,7 +130,7 @@ func packaged(p string) bool { return packageTrees.MatchString(p) }
 
 // given is a secret whose value is known, in a file.
 func (f *findings) given(w *written, d *step.Dir, k step.Known) {
-	p := report.Problem{Check: knownID, Title: "A secret that the build is given is kept", Severity: report.SeverityCritical, Key: k.Name, Target: absolute(k.Path)}
+	p := kept(k.Name, absolute(k.Path))
 	p.Message = fmt.Sprintf("%s is in %s", k.Name, absolute(k.Path))
 	if k.Form != "plain" {
 		p.Message += fmt.Sprintf(", as %s", k.Form)
@@ -166,7 +173,7 @@ func (f *findings) frame(p *report.Problem, spans []span) {
 	if len(spans) == 0 {
 		return
 	}
-	s := slices.MinFunc(spans, func(a, b span) int { return cmp.Compare(a.first, b.first) })
+	s := firstOf(spans)
 	p.Span = report.Span{File: s.file, Line: s.first, EndLine: s.last}
 	if s.first < 1 || s.last < s.first || len(s.data) == 0 {
 		return
@@ -175,12 +182,7 @@ func (f *findings) frame(p *report.Problem, spans []span) {
 	if bytes.Count(shown, []byte("\n")) != bytes.Count(s.data, []byte("\n")) {
 		return // the lines would be others
 	}
-	var out bytes.Buffer
-	src := errdefs.Source{Info: &pb.SourceInfo{Filename: s.file, Data: shown},
-		Ranges: []*pb.Range{{Start: &pb.Position{Line: int32(s.first)}, End: &pb.Position{Line: int32(min(s.last, s.first+11))}}}}
-	if err := src.Print(&out); err == nil {
-		p.Frame = strings.ReplaceAll(out.String(), "\r", "")
-	}
+	p.Frame = check.Frame(s.file, shown, s.first, min(s.last, s.first+11))
 }
 
 func absolute(p string) string { return "/" + strings.TrimPrefix(p, "/") }
@@ -188,12 +190,10 @@ func absolute(p string) string { return "/" + strings.TrimPrefix(p, "/") }
 // config looks at the configs of the result's images: environment, labels,
 // commands, history.
 func (f *findings) config(ctx context.Context, metadata map[string][]byte) {
-	for _, key := range sortedKeys(metadata) {
+	for _, key := range slices.Sorted(maps.Keys(metadata)) { // the same each time
 		data := metadata[key]
-		if !strings.HasPrefix(key, "containerimage.config") && !strings.HasPrefix(key, "containerimage.inlinecache") {
-			if strings.HasPrefix(key, "result.") {
-				continue // the answer to a question, which nobody exports
-			}
+		if strings.HasPrefix(key, "result.") {
+			continue // the answer to a question, which nobody exports
 		}
 		name := "config"
 		if _, platform, ok := strings.Cut(key, "/"); ok {
@@ -210,17 +210,14 @@ func (f *findings) config(ctx context.Context, metadata map[string][]byte) {
 		}
 		for i := range res.Matches {
 			m := &res.Matches[i]
-			p := report.Problem{Check: m.Rule, Title: m.Rule, Rule: m.Rule, Severity: report.SeverityMedium, Key: m.Key, Target: m.Path, Secret: report.PreviewOf(m)}
-			if rule := f.g.o.Rules.Rule(m.Rule); rule != nil {
-				p.Title, p.Severity, p.Confidence = rule.Title, report.Severity(rule.Severity), report.Confidence(rule.Confidence)
-			}
+			p := f.matched(m, m.Path)
 			p.Message = fmt.Sprintf("%s in the %s of the image, at %s", p.Title, name, m.Path)
 			f.configPlace(&p, m.Path)
 			f.add(p)
 		}
 		for _, t := range texts {
 			for _, h := range byName(f.known.Find(t.text.Bytes())) {
-				p := report.Problem{Check: knownID, Title: "A secret that the build is given is kept", Severity: report.SeverityCritical, Key: h.Name, Target: t.path}
+				p := kept(h.Name, t.path)
 				p.Message = fmt.Sprintf("%s is in the %s of the image, at %s", h.Name, name, t.path)
 				f.configPlace(&p, t.path)
 				f.add(p)

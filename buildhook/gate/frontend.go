@@ -14,7 +14,6 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/leakscan/leakscan/buildhook/step"
-	"github.com/leakscan/leakscan/report"
 )
 
 // RunFrontend makes this process a frontend of BuildKit's: that of Dockerfiles,
@@ -71,12 +70,12 @@ func (g *Gate) frontend(ctx context.Context, c client.Client) (*client.Result, e
 	case errors.As(err, &own):
 		return nil, own.error
 	case err != nil && !g.o.LetThrough:
-		return nil, refusal("the build could not be scanned, so nothing is exported: %v", err)
+		return nil, notScanned(err)
 	case err != nil:
 		return res, nil
 	}
 	rep := f.report()
-	if v := rep.Verdict(g.o.FailOn); v&report.Leaks != 0 || v&report.Incomplete != 0 && !g.o.LetThrough {
+	if g.stops(rep.Verdict(g.o.FailOn)) {
 		return nil, stopped(rep)
 	}
 	return res, nil

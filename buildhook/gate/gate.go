@@ -21,7 +21,6 @@ import (
 	"sync"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/leakscan/leakscan/buildhook/known"
 	"github.com/leakscan/leakscan/detect"
@@ -107,20 +106,12 @@ func New(o Options) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	dial := o.Upstream.Dial
-	g.up, err = grpc.NewClient("passthrough:///buildkit",
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return dial(ctx) }),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
-		grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window),
-		grpc.WithReadBufferSize(buffer), grpc.WithWriteBufferSize(buffer))
+	g.up, err = newClient("buildkit", o.Upstream.Dial)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to BuildKit: %w", err)
 	}
 	g.session = newScanSession(g)
-	g.server = grpc.NewServer(grpc.UnknownServiceHandler(g.handle), grpc.ForceServerCodecV2(rawCodec{}),
-		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
-		grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window), grpc.ReadBufferSize(buffer), grpc.WriteBufferSize(buffer))
+	g.server = newServer(g.handle)
 	return g, nil
 }
 
@@ -150,13 +141,6 @@ func scanning(o Options) (*Gate, error) {
 	}
 	return &Gate{o: o, scanner: scanner, given: o.Known, known: known.New(o.Key, o.Known), builds: map[string]*build{}, sessions: map[string]*clientSession{}}, nil
 }
-
-const (
-	// maxMessage is more than BuildKit itself takes (16 MiB).
-	maxMessage = 64 << 20
-	// window lets a build context flow at the speed of the machine.
-	window = 4 << 20
-)
 
 // Serve takes the connections of build clients that speak gRPC, until the
 // listener is closed.

@@ -1,8 +1,6 @@
 package gate
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -36,7 +34,7 @@ func (g *Gate) scanImage(ctx context.Context, image string) (string, error) {
 			return "", err
 		}
 		o.Tap = func(_ report.Place, path string, r io.Reader) io.Reader {
-			r = alsoUnpacked(r, func(in io.Reader) {
+			r = step.AlsoUnpacked(r, func(in io.Reader) {
 				s := prints.Scan(in)
 				io.Copy(io.Discard, s) // what is broken is scanned as it stands
 				mu.Lock()
@@ -89,46 +87,6 @@ func (e *ended) Read(p []byte) (int, error) {
 			e.end(hits)
 		}
 		e.end = nil
-	}
-	return n, err
-}
-
-// alsoUnpacked is a file's bytes as they are. What they hold if they are
-// compressed is given to scan beside, which is done when they end.
-func alsoUnpacked(r io.Reader, scan func(io.Reader)) io.Reader {
-	br := bufio.NewReader(r)
-	if head, _ := br.Peek(6); !bytes.HasPrefix(head, []byte("\x1f\x8b")) && !bytes.HasPrefix(head, []byte("BZh")) &&
-		!bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")) && !bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")) {
-		return br
-	}
-	pr, pw := io.Pipe()
-	t := &tee{r: br, w: pw, done: make(chan struct{})}
-	go func() {
-		defer close(t.done)
-		in := bufio.NewReader(pr)
-		if u := step.Unpacked(in); u != nil {
-			scan(u)
-		}
-		io.Copy(io.Discard, in) // so that nobody waits to write
-	}()
-	return t
-}
-
-// tee copies what is read, and waits at the end for who reads the copy.
-type tee struct {
-	r    io.Reader
-	w    *io.PipeWriter
-	done chan struct{}
-}
-
-func (t *tee) Read(p []byte) (int, error) {
-	n, err := t.r.Read(p)
-	if n > 0 {
-		t.w.Write(p[:n])
-	}
-	if err != nil {
-		t.w.Close()
-		<-t.done
 	}
 	return n, err
 }

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -349,6 +350,11 @@ func (w *written) place() (file string, line int) {
 	if len(w.spans) == 0 {
 		return "", 0
 	}
-	s := slices.MinFunc(w.spans, func(a, b span) int { return a.first - b.first })
+	s := firstOf(w.spans)
 	return s.file, s.first
+}
+
+// firstOf is the span that begins first.
+func firstOf(spans []span) span {
+	return slices.MinFunc(spans, func(a, b span) int { return cmp.Compare(a.first, b.first) })
 }

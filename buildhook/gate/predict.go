@@ -25,8 +25,8 @@ func (g *Gate) predict(b *build) *report.Check {
 	attrs := b.req.GetFrontendAttrs()
 	max := provenanceMax(attrs)
 	for k, v := range attrs {
-		if name, ok := strings.CutPrefix(k, "build-arg:"); ok && g.isSecret(name, v) {
-			g.learn(known.Value{Name: "the build argument " + name, Value: []byte(v)})
+		if name, ok := strings.CutPrefix(k, "build-arg:"); ok {
+			g.learnArg(name, v)
 		}
 	}
 	f.known = g.values()
@@ -63,6 +63,13 @@ func (g *Gate) predict(b *build) *report.Check {
 		}
 	}
 	return f.report()
+}
+
+// learnArg notes the value of a build argument, if it is a secret.
+func (g *Gate) learnArg(name, value string) {
+	if g.isSecret(name, value) {
+		g.learn(known.Value{Name: "the build argument " + name, Value: []byte(value)})
+	}
 }
 
 // exporters are the attributes of what a build is exported to, also in the
@@ -114,7 +121,9 @@ func (f *findings) sources(b *build) {
 					Secret: report.PreviewOf(m.Secret), Message: m.Rule.Title}, int(m.SecretOffset))
 			}
 			for _, h := range byName(f.known.Find(info.Data)) {
-				told(report.Problem{Check: knownID, Title: "A secret that the build is given is kept", Severity: report.SeverityCritical, Key: h.Name, Message: h.Name + " is"}, int(h.Offset))
+				p := kept(h.Name, "")
+				p.Message = h.Name + " is"
+				told(p, int(h.Offset))
 			}
 		}
 	}

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -49,6 +51,33 @@ func (m *message) take() []byte {
 }
 
 func messageOf(b []byte) *message { return &message{mem.BufferSlice{mem.SliceBuffer(b)}} }
+
+const (
+	// maxMessage is more than BuildKit itself takes (16 MiB).
+	maxMessage = 64 << 20
+	// window lets a build context flow at the speed of the machine.
+	window = 4 << 20
+	// buffer is a run of bytes between two sockets: a context is many small
+	// files.
+	buffer = 256 << 10
+)
+
+// newClient is the side of the gate that calls: BuildKit, or a build client.
+func newClient(name string, dial func(context.Context) (net.Conn, error)) (*grpc.ClientConn, error) {
+	return grpc.NewClient("passthrough:///"+name,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return dial(ctx) }),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
+		grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window),
+		grpc.WithReadBufferSize(buffer), grpc.WithWriteBufferSize(buffer))
+}
+
+// newServer is the side of the gate that is called, whatever the call is.
+func newServer(handler grpc.StreamHandler) *grpc.Server {
+	return grpc.NewServer(grpc.UnknownServiceHandler(handler), grpc.ForceServerCodecV2(rawCodec{}),
+		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
+		grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window), grpc.ReadBufferSize(buffer), grpc.WriteBufferSize(buffer))
+}
 
 // The calls that the gate looks at.
 const (

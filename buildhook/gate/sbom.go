@@ -37,7 +37,7 @@ func RunGenerator(ctx context.Context, o Options, getenv func(string) string) er
 	if err != nil {
 		return err
 	}
-	if v := rep.Verdict(g.o.FailOn); v&report.Leaks != 0 || v&report.Incomplete != 0 && !g.o.LetThrough {
+	if g.stops(rep.Verdict(g.o.FailOn)) {
 		var text strings.Builder
 		if err := report.WriteText(&text, rep, report.TextOptions{Width: 100}); err != nil {
 			return err

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"path"
 	"slices"
 
@@ -321,6 +320,3 @@ func inParts(read func(offset, length int) ([]byte, error)) (data []byte, err er
 	}
 	return nil, fmt.Errorf("the scan's report is larger than %s", report.Size(maxReport))
 }
-
-// sortedKeys of the metadata, so that a report is the same each time.
-func sortedKeys(m map[string][]byte) []string { return slices.Sorted(maps.Keys(m)) }

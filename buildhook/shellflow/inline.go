@@ -303,21 +303,26 @@ var sqlPassword = regexp.MustCompile(`(?i)\b(?:identified\s+(?:with\s+\S+\s+)?(?
 // sqlClients read statements from their arguments and from their input.
 var sqlClients = []string{"psql", "mysql", "mariadb", "mysqld", "mariadbd", "sqlcmd", "sqlplus", "cockroach", "clickhouse-client", "sqlite3", "postgres"}
 
+// given is the input of a command, at the command if it has no place of its own.
+func (r *run) given(c *cmdline) text {
+	in := r.stdin()
+	if in.end == 0 {
+		in.pos, in.end = c.pos, c.end
+	}
+	return in
+}
+
 // statements looks for passwords in what a client of a database is told.
 func (r *run) statements(c *cmdline) {
 	if !slices.Contains(sqlClients, c.name) {
 		return
 	}
-	for _, t := range append([]text{r.stdin()}, c.rest()...) {
+	for _, t := range append([]text{r.given(c)}, c.rest()...) {
 		if t.foreign || !t.taint.none() {
 			continue
 		}
 		for _, m := range sqlPassword.FindAllStringSubmatch(t.s, maxItems) {
-			pw := t.with(m[1])
-			if t.end == 0 {
-				pw.pos, pw.end = c.pos, c.end
-			}
-			r.inline(pw, c.name)
+			r.inline(t.with(m[1]), c.name)
 		}
 	}
 }
@@ -325,13 +330,10 @@ func (r *run) statements(c *cmdline) {
 // typed is the constant that a tool is given on its input: one word, as a
 // password is.
 func (r *run) typed(c *cmdline, by string) {
-	in := r.stdin()
+	in := r.given(c)
 	in.s = strings.TrimRight(in.s, "\r\n")
 	if len(in.s) < 6 || strings.ContainsAny(in.s, " \t\n") {
 		return
-	}
-	if in.end == 0 {
-		in.pos, in.end = c.pos, c.end
 	}
 	r.inline(in, by)
 }
@@ -341,12 +343,8 @@ func (r *run) typed(c *cmdline, by string) {
 var debconfPassword = regexp.MustCompile(`(?m)^\s*\S+\s+\S+\s+password\s+(\S+)`)
 
 func (r *run) debconf(c *cmdline) {
-	in := r.stdin()
+	in := r.given(c)
 	for _, m := range debconfPassword.FindAllStringSubmatch(in.s, maxItems) {
-		t := in.with(m[1])
-		if in.end == 0 {
-			t.pos, t.end = c.pos, c.end
-		}
-		r.inline(t, "debconf-set-selections")
+		r.inline(in.with(m[1]), "debconf-set-selections")
 	}
 }

@@ -5,10 +5,6 @@
 package step
 
 import (
-	"bufio"
-	"bytes"
-	"compress/bzip2"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,8 +18,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/klauspost/compress/zstd"
-	"github.com/therootcompany/xz"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/leakscan/leakscan"
@@ -149,14 +143,9 @@ func Run(ctx context.Context, o Options) error {
 }
 
 func ruleSet(config string) (*rules.Set, error) {
-	f, err := os.Open(config)
-	if errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(config); errors.Is(err, os.ErrNotExist) {
 		return rules.Default()
 	}
-	if err != nil {
-		return nil, err
-	}
-	f.Close()
 	set, err := rules.Load(config)
 	if err != nil {
 		return nil, fmt.Errorf("reading the rules: %w", err)
@@ -225,64 +214,18 @@ func (w *watcher) tap(place report.Place, path string, r io.Reader) io.Reader {
 	}
 	w.settle()
 	if place == report.PlaceFile {
-		w.unpack(path)
+		// A mounted secret that is packed up is still one.
+		r = AlsoUnpacked(r, func(in io.Reader) {
+			s := w.prints.Scan(in)
+			io.Copy(io.Discard, s) // what is broken is scanned as it stands
+			if len(s.Hits()) > 0 {
+				w.scans = append(w.scans, watched{place, path, s})
+			}
+		})
 	}
 	s := w.prints.Scan(r)
 	w.scans = append(w.scans, watched{place, path, s})
 	return s
-}
-
-// unpack looks for known values in what a compressed file holds: a mounted
-// secret that is packed up is still one. It is read a second time, from its
-// file.
-func (w *watcher) unpack(path string) {
-	f, err := os.Open(filepath.Join(w.dir, filepath.FromSlash(path)))
-	if err != nil {
-		return // whoever scans it says so
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return
-	}
-	r := Unpacked(bufio.NewReader(f))
-	if r == nil {
-		return
-	}
-	s := w.prints.Scan(r)
-	io.Copy(io.Discard, s) // what is broken is scanned as it stands
-	if len(s.Hits()) > 0 {
-		w.scans = append(w.scans, watched{report.PlaceFile, path, s})
-	}
-}
-
-// maxUnpacked bounds what is read of a compressed file, in bytes.
-const maxUnpacked = 256 << 20
-
-// Unpacked is what a compressed file holds, up to 256 MiB of it; nil if it is
-// not one of gzip, bzip2, zstd or xz.
-func Unpacked(r *bufio.Reader) io.Reader {
-	head, _ := r.Peek(6)
-	var out io.Reader
-	switch {
-	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
-		if z, err := gzip.NewReader(r); err == nil {
-			out = z
-		}
-	case bytes.HasPrefix(head, []byte("BZh")):
-		out = bzip2.NewReader(r)
-	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
-		if z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(8<<20)); err == nil {
-			out = z.IOReadCloser()
-		}
-	case bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")):
-		if z, err := xz.NewReader(r, 8<<20); err == nil {
-			out = z
-		}
-	}
-	if out == nil {
-		return nil
-	}
-	return io.LimitReader(out, maxUnpacked)
 }
 
 // settle forgets the last scan if it has found nothing: there are as many as

@@ -28,6 +28,7 @@ type Options struct {
 	Gate gate.Options // without the upstream
 	Open layerwalk.Options
 
+	Buildx []string // the command that runs buildx; nil: it is looked for
 	Env    []string // "NAME=value", of the command
 	Stdin  *os.File
 	Stdout *os.File
@@ -179,6 +180,14 @@ func Buildx(ctx context.Context, env []string) []string {
 	return nil
 }
 
+// buildx is the command that runs buildx, looked for once.
+func (w *wrapping) buildx(ctx context.Context) []string {
+	if w.o.Buildx == nil {
+		w.o.Buildx = Buildx(ctx, w.o.Env)
+	}
+	return w.o.Buildx
+}
+
 // output runs a command of buildx's with the user's own environment.
 func (w *wrapping) output(ctx context.Context, env []string, argv ...string) (string, error) {
 	c := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -194,7 +203,7 @@ func (w *wrapping) output(ctx context.Context, env []string, argv ...string) (st
 // builder puts gates in front of the nodes of the buildx builder, if it isn't
 // the engine's own, and makes a builder of the gates for this run.
 func (w *wrapping) builder(ctx context.Context, argv []string) error {
-	bx := Buildx(ctx, w.o.Env)
+	bx := w.buildx(ctx)
 	if bx == nil {
 		return nil
 	}
@@ -299,8 +308,8 @@ func (w *wrapping) upstream(ctx context.Context, b inspected, n node) (gate.Upst
 	case "docker-container":
 		if docker, err := exec.LookPath("docker"); err == nil {
 			// It need not run yet.
-			if bx := Buildx(ctx, w.o.Env); bx != nil {
-				if _, err := w.output(ctx, w.o.Env, append(bx, "inspect", "--bootstrap", b.name)...); err != nil {
+			if bx := w.buildx(ctx); bx != nil {
+				if _, err := w.output(ctx, w.o.Env, append(slices.Clone(bx), "inspect", "--bootstrap", b.name)...); err != nil {
 					return gate.Upstream{}, err
 				}
 			}

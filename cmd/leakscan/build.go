@@ -126,7 +126,10 @@ func (a *app) ownFlags(args []string, f *gateFlags) (rest []string, err error) {
 			continue
 		}
 		own = append(own, s)
-		if !strings.Contains(s, "=") && s != "--leakscan-attest" && i+1 < len(args) {
+		if f := fs.Lookup(s[2:]); f != nil && f.NoOptDefVal != "" {
+			continue // it has no value of its own
+		}
+		if !strings.Contains(s, "=") && i+1 < len(args) {
 			i++
 			own = append(own, args[i])
 		}
@@ -134,22 +137,7 @@ func (a *app) ownFlags(args []string, f *gateFlags) (rest []string, err error) {
 	if err := fs.Parse(own); err != nil {
 		return nil, usage("%v", err)
 	}
-	return rest, a.fromEnvPrefixed(fs)
-}
-
-// fromEnvPrefixed is fromEnv for flags that begin with the name of the program
-// already: LEAKSCAN_FAIL_ON for --leakscan-fail-on.
-func (a *app) fromEnvPrefixed(fs *pflag.FlagSet) error {
-	var first error
-	fs.VisitAll(func(f *pflag.Flag) {
-		key := "LEAKSCAN_" + strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(f.Name, "leakscan-"), "-", "_"))
-		if v := a.getenv(key); v != "" && !f.Changed && first == nil {
-			if err := fs.Set(f.Name, v); err != nil {
-				first = usage("%s=%q is no value for --%s", key, v, f.Name)
-			}
-		}
-	})
-	return first
+	return rest, a.fromEnv(fs)
 }
 
 // buildCommands are those that stand in front of another program.
@@ -181,7 +169,7 @@ func (a *app) buildCommands() []*cobra.Command {
 			if len(args) == 0 {
 				return usage("%s\n%s", noCommand, fmt.Sprintf(seeHelp, "leakscan run"))
 			}
-			return a.wrap(c.Context(), &f, args, nil)
+			return a.wrap(c.Context(), &f, nil, args, nil)
 		},
 	}
 	run.Flags().SetInterspersed(false)
@@ -203,7 +191,8 @@ func (a *app) build(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	command := wrap.Buildx(ctx, a.environ())
+	buildx := wrap.Buildx(ctx, a.environ())
+	command := slices.Clone(buildx)
 	if command == nil {
 		docker, err := exec.LookPath("docker")
 		if err != nil {
@@ -211,7 +200,7 @@ func (a *app) build(ctx context.Context, args []string) error {
 		}
 		command = []string{docker}
 	}
-	return a.checked(ctx, &f, append(append(command, "build"), args...), args)
+	return a.checked(ctx, &f, buildx, append(append(command, "build"), args...), args)
 }
 
 // buildx is leakscan buildx.
@@ -221,13 +210,14 @@ func (a *app) buildx(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	command := wrap.Buildx(ctx, a.environ())
-	if command == nil {
+	buildx := wrap.Buildx(ctx, a.environ())
+	if buildx == nil {
 		return usage(noBuildx)
 	}
+	argv := append(slices.Clone(buildx), args...)
 	for i, s := range args {
 		if s == "build" || s == "b" {
-			return a.checked(ctx, &f, append(command, args...), args[i+1:])
+			return a.checked(ctx, &f, buildx, argv, args[i+1:])
 		}
 		if s == "bake" || s == "f" {
 			if files := wrap.BakeFiles(args[i+1:]); len(files) > 0 {
@@ -241,14 +231,14 @@ func (a *app) buildx(ctx context.Context, args []string) error {
 			break
 		}
 	}
-	return a.wrap(ctx, &f, append(command, args...), nil)
+	return a.wrap(ctx, &f, buildx, argv, nil)
 }
 
 // checked reads what is to be built before it is.
-func (a *app) checked(ctx context.Context, f *gateFlags, argv, args []string) error {
+func (a *app) checked(ctx context.Context, f *gateFlags, buildx, argv, args []string) error {
 	b, ok := wrap.ParseBuild(args, os.LookupEnv)
 	if !ok {
-		return a.wrap(ctx, f, argv, nil)
+		return a.wrap(ctx, f, buildx, argv, nil)
 	}
 	goOn, err := a.checkFirst(f, func(o check.Options) (*report.Check, error) {
 		o.Invocation = b.Invocation
@@ -257,7 +247,7 @@ func (a *app) checked(ctx context.Context, f *gateFlags, argv, args []string) er
 	if err != nil || !goOn {
 		return err
 	}
-	return a.wrap(ctx, f, argv, &b)
+	return a.wrap(ctx, f, buildx, argv, &b)
 }
 
 // checkFirst checks what is to be built, and says whether to go on.
@@ -286,8 +276,9 @@ func (a *app) checkFirst(f *gateFlags, run func(check.Options) (*report.Check, e
 	return true, nil
 }
 
-// wrap runs a command behind the gate.
-func (a *app) wrap(ctx context.Context, f *gateFlags, argv []string, b *wrap.Arguments) error {
+// wrap runs a command behind the gate. buildx is the command of that name, if it
+// was looked for.
+func (a *app) wrap(ctx context.Context, f *gateFlags, buildx, argv []string, b *wrap.Arguments) error {
 	o, err := f.options(a)
 	if err != nil {
 		return err
@@ -296,7 +287,7 @@ func (a *app) wrap(ctx context.Context, f *gateFlags, argv []string, b *wrap.Arg
 		o.Known = b.Known
 	}
 	stdin, _ := a.stdin.(*os.File)
-	a.code, err = wrap.Run(ctx, argv, wrap.Options{Gate: o, Env: a.environ(), Stdin: stdin, Stdout: a.stdout, Stderr: a.stderr})
+	a.code, err = wrap.Run(ctx, argv, wrap.Options{Gate: o, Buildx: buildx, Env: a.environ(), Stdin: stdin, Stdout: a.stdout, Stderr: a.stderr})
 	return err
 }
 

@@ -181,7 +181,8 @@ func (a *app) warnOfVariables(root *cobra.Command) {
 	}
 }
 
-// variable is the name of the environment variable that sets a flag.
+// variable is the name of the environment variable that sets a flag:
+// LEAKSCAN_FAIL_ON for --fail-on, and for --leakscan-fail-on of a build.
 func variable(f *pflag.Flag) string {
-	return "LEAKSCAN_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+	return "LEAKSCAN_" + strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(f.Name, "leakscan-"), "-", "_"))
 }
