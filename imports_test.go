@@ -58,6 +58,7 @@ var mayImport = map[string][]string{
 var fileMayImport = map[string][]string{
 	"rules/gitleaks.go": {"github.com/zricethezav/gitleaks/v8/config"},
 	"rules/toml.go":     {"github.com/pelletier/go-toml/v2"},
+	"rules/catalog.go":  {"github.com/pelletier/go-toml/v2"},
 	"rules/lines.go":    {"github.com/pelletier/go-toml/v2/unstable"},
 }
 

@@ -80,6 +80,51 @@ type Rule struct {
 
 	// Fix says how to mend the cause; may be empty.
 	Fix string `json:"fix,omitempty"`
+
+	// Parsed says that the secret is found by reading files of a known form,
+	// in package formats, and not by a pattern.
+	Parsed bool `json:"parsed,omitempty"`
+
+	// Class says which of several rules that see the same text is believed.
+	Class Class `json:"class,omitempty"`
+
+	// Random asks that the secret looks random, by the model of package
+	// detect: neither words nor an identifier.
+	Random bool `json:"random,omitempty"`
+
+	// Valid names a check of the secret's own structure, such as
+	// "github-crc32"; package detect has them. What fails it is told as info.
+	Valid string `json:"valid,omitempty"`
+
+	About    string    `json:"about,omitempty"`    // what it is, and what it opens
+	Leaks    string    `json:"leaks,omitempty"`    // how it gets into images
+	Revoke   string    `json:"revoke,omitempty"`   // how to make it worthless, with an address
+	Docs     string    `json:"docs,omitempty"`     // address of the provider's documentation of the format
+	Category string    `json:"category,omitempty"` // "ai", "cloud", …; see catalog
+	Hits     []Example `json:"-"`                  // texts in which it is found
+	Misses   []Example `json:"-"`                  // texts in which it is not
+}
+
+// Class is how much a rule knows about what it finds.
+type Class string
+
+// The classes, the best first. A finding gives way to one of a better class
+// that has a byte in common with it.
+const (
+	ClassSpecific Class = ""        // a provider's own format, or a file of a known form
+	ClassContext  Class = "context" // the place says that it is a secret, its form does not
+	ClassGeneric  Class = "generic" // the name of what it is assigned to suggests it
+)
+
+// Rank orders classes, the best first.
+func (c Class) Rank() int {
+	switch c {
+	case ClassSpecific:
+		return 0
+	case ClassContext:
+		return 1
+	}
+	return 2
 }
 
 // Required names a rule that another one needs. It is matched as if it had no
