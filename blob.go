@@ -30,18 +30,22 @@ type BlobResult struct {
 
 // BlobMatch is a secret in a blob.
 type BlobMatch struct {
-	Rule       string       `json:"rule"`
-	Secret     string       `json:"secret"`  // identity, by the scanner's key: equal secrets have equal ones
-	Short      uint32       `json:"short"`   // 24 bits of a plain hash, for fingerprints
-	Redacted   string       `json:"preview"` //
-	Key        string       `json:"key,omitempty"`
-	Place      report.Place `json:"place"`
-	Path       string       `json:"path"`
-	Line       int          `json:"line,omitempty"`
-	Column     int          `json:"column,omitempty"`
-	Offset     int64        `json:"offset"`
-	Encodings  []string     `json:"encodings,omitempty"`  // see report.Location
-	Superseded bool         `json:"superseded,omitempty"` // a later entry of the same blob has the same path
+	Rule       string            `json:"rule"`
+	Secret     string            `json:"secret"`  // identity, by the scanner's key: equal secrets have equal ones
+	Short      uint32            `json:"short"`   // 24 bits of a plain hash, for fingerprints
+	Redacted   string            `json:"preview"` //
+	Key        string            `json:"key,omitempty"`
+	Severity   report.Severity   `json:"severity"`
+	Confidence report.Confidence `json:"confidence"`
+	Info       string            `json:"info,omitempty"` // why it is of severity info
+	Note       string            `json:"note,omitempty"`
+	Place      report.Place      `json:"place"`
+	Path       string            `json:"path"`
+	Line       int               `json:"line,omitempty"`
+	Column     int               `json:"column,omitempty"`
+	Offset     int64             `json:"offset"`
+	Encodings  []string          `json:"encodings,omitempty"`  // see report.Location
+	Superseded bool              `json:"superseded,omitempty"` // a later entry of the same blob has the same path
 }
 
 // Preview shows the secret redacted.
@@ -320,6 +324,7 @@ func (w *blobScan) add(place report.Place, path string, m *detect.Match) bool {
 	}
 	id := m.Secret.ID()
 	b := BlobMatch{Rule: m.Rule.ID, Secret: hex.EncodeToString(id[:]), Short: m.Secret.Short(), Redacted: m.Secret.Preview(), Key: m.Key,
+		Severity: report.Severity(m.Severity), Confidence: report.Confidence(m.Confidence), Info: m.Info, Note: m.Note,
 		Place: place, Path: text(path), Line: m.Line, Column: m.Column, Offset: m.SecretOffset}
 	for _, e := range m.Encodings {
 		b.Encodings = append(b.Encodings, string(e))

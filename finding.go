@@ -1,6 +1,7 @@
 package leakscan
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -31,14 +32,13 @@ func (j *imageJoin) finding(m *BlobMatch, loc report.Location, instruction, targ
 		if r == nil {
 			r = &rules.Rule{ID: m.Rule, Title: m.Rule}
 		}
-		f = &report.Finding{Rule: r.ID, Title: r.Title, Description: r.Description, Severity: report.Severity(r.Severity), Confidence: report.Confidence(r.Confidence),
-			Secret: report.PreviewOf(m), Fix: r.Fix}
+		f = &report.Finding{Rule: r.ID, Title: r.Title, Description: cmp.Or(r.About, r.Description), Severity: m.Severity, Confidence: m.Confidence, Info: m.Info, Note: m.Note,
+			Secret: report.PreviewOf(m), Fix: r.Fix, Revoke: r.Revoke}
 		j.findings[key] = f
 		j.order = append(j.order, key)
 	}
-	if f.Key == "" {
-		f.Key = m.Key
-	}
+	f.Key = cmp.Or(f.Key, m.Key)
+	worst(f, m)
 	loc.Fingerprint = fingerprint(m.Rule, string(loc.Place), m.Path, m.Short)
 	j.secrets.name(m.Rule, m.Secret, loc.Fingerprint)
 	i := len(f.Locations)
@@ -63,6 +63,17 @@ func (j *imageJoin) finding(m *BlobMatch, loc report.Location, instruction, targ
 			l.Layer.Instruction = l.Instruction
 		}
 	})
+}
+
+// worst lets a finding count as much as the worst of its locations: a secret
+// that is in a package's tests and in the user's own file, too, is the user's.
+func worst(f *report.Finding, m *BlobMatch) {
+	if m.Severity.Rank() > f.Severity.Rank() {
+		f.Severity, f.Info, f.Note = m.Severity, m.Info, m.Note
+	}
+	if m.Confidence.Rank() > f.Confidence.Rank() {
+		f.Confidence = m.Confidence
+	}
 }
 
 // fingerprint names a secret at a place, the same after a rebuild: no layer

@@ -80,8 +80,8 @@ func TestOnlyUnknownPlatformIsThere(t *testing.T) {
 func TestWrongPlatform(t *testing.T) {
 	b := small(testimage.File("a", testimage.GitHubToken(1)))
 	rep := scan(t, layoutDir(t, testimage.Index(b.Manifest), b.Blobs()...), leakscan.Options{Open: layerwalk.Options{Platform: "linux/arm64"}})
-	if rep.Verdict("") != 3 || !strings.Contains(gaps(rep), "it is for linux/amd64, not for linux/arm64") {
-		t.Errorf("verdict %d, %s", rep.Verdict(""), gaps(rep))
+	if rep.Verdict(report.Threshold{}) != 3 || !strings.Contains(gaps(rep), "it is for linux/amd64, not for linux/arm64") {
+		t.Errorf("verdict %d, %s", rep.Verdict(report.Threshold{}), gaps(rep))
 	}
 }
 

@@ -4,7 +4,7 @@
 //
 //	rep, err := leakscan.Scan(ctx, []string{"myapp:1.4"}, leakscan.Options{})
 //	if err != nil { … }                     // the options are wrong
-//	if rep.Verdict("") != 0 { … }           // leaks, or something was not read
+//	if rep.Verdict(report.Threshold{}) != 0 { … }           // leaks, or something was not read
 //	report.WriteText(os.Stdout, rep, report.TextOptions{})
 //
 // It is where the parts meet. Package layerwalk reads images, package detect
@@ -226,6 +226,9 @@ func (s *scan) report() *report.Report {
 // countByLayer fills in how many findings each layer has.
 func (s *scan) countByLayer() {
 	for _, f := range s.rep.Findings {
+		if f.Severity == report.SeverityInfo {
+			continue
+		}
 		seen := map[[2]int]bool{}
 		for _, l := range f.Locations {
 			k := [2]int{l.Image, 0}

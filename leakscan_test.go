@@ -82,7 +82,7 @@ func TestEverySource(t *testing.T) {
 	docker, legacy := testimage.DockerArchive(built), testimage.Legacy(built)
 	oci := testimage.OCIArchive(testimage.Index(built.Manifest), built.Blobs()...)
 	want := lines(scan(t, ociDir(built), leakscan.Options{}))
-	if len(want) != 9 {
+	if len(want) != 10 {
 		t.Fatalf("%d locations:\n%s", len(want), strings.Join(want, "\n"))
 	}
 	for _, c := range []struct {
@@ -110,8 +110,8 @@ func TestEverySource(t *testing.T) {
 			if got := lines(rep); !slices.Equal(got, want) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
-			if !rep.Complete || rep.Verdict("") != report.Leaks {
-				t.Errorf("complete %v, verdict %d, gaps\n%s", rep.Complete, rep.Verdict(""), gaps(rep))
+			if !rep.Complete || rep.Verdict(report.Threshold{}) != report.Leaks {
+				t.Errorf("complete %v, verdict %d, gaps\n%s", rep.Complete, rep.Verdict(report.Threshold{}), gaps(rep))
 			}
 			if k := rep.Images[0].Source.Kind; k != c.kind {
 				t.Errorf("source %s, want %s", k, c.kind)
@@ -387,7 +387,7 @@ func TestDamage(t *testing.T) {
 			if !strings.Contains(gaps(rep), want) {
 				t.Errorf("gaps\n%s\nwant %s", gaps(rep), want)
 			}
-			if rep.Complete || rep.Verdict("")&report.Incomplete == 0 {
+			if rep.Complete || rep.Verdict(report.Threshold{})&report.Incomplete == 0 {
 				t.Error("it claims to be complete")
 			}
 		})
@@ -400,7 +400,7 @@ func TestCutArchive(t *testing.T) {
 	data := testimage.Legacy(testimage.Leaky("x").Build())
 	cut := data[:bytes.Index(data, []byte("manifest.json"))-100]
 	for _, rep := range []*report.Report{scan(t, "-", stdin(cut)), scan(t, write(t, cut), leakscan.Options{})} {
-		if rep.Complete || len(rep.Findings) != 7 {
+		if rep.Complete || len(rep.Findings) != 8 {
 			t.Errorf("complete %v, %d findings\n%s", rep.Complete, len(rep.Findings), gaps(rep))
 		}
 	}
@@ -441,7 +441,7 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	rep, err := leakscan.Scan(ctx, []string{write(t, testimage.Legacy(testimage.Leaky("x").Build()))}, leakscan.Options{})
-	if err != nil || rep.Complete || rep.Verdict("")&report.Incomplete == 0 {
+	if err != nil || rep.Complete || rep.Verdict(report.Threshold{})&report.Incomplete == 0 {
 		t.Errorf("%v, complete %v", err, rep.Complete)
 	}
 }
@@ -534,8 +534,8 @@ func TestPlatforms(t *testing.T) {
 					notes = append(notes, n.Text)
 				}
 				slices.Sort(paths)
-				if got := strings.Join(paths, " "); got != c.found || rep.Verdict("") != c.verdict || !strings.Contains(strings.Join(notes, "; "), c.note) {
-					t.Errorf("%s: found %q, verdict %d, notes %q, gaps %s", ref, got, rep.Verdict(""), notes, gaps(rep))
+				if got := strings.Join(paths, " "); got != c.found || rep.Verdict(report.Threshold{}) != c.verdict || !strings.Contains(strings.Join(notes, "; "), c.note) {
+					t.Errorf("%s: found %q, verdict %d, notes %q, gaps %s", ref, got, rep.Verdict(report.Threshold{}), notes, gaps(rep))
 				}
 			}
 		})

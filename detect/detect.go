@@ -62,6 +62,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/leakscan/leakscan/rules"
 )
@@ -80,6 +81,9 @@ type Options struct {
 	// one stream. 0: 10,000.
 	MaxMatches int
 
+	// Now is the time by which tokens expire. Zero: that of [New].
+	Now time.Time
+
 	limits limits // for tests; zero: defaultLimits
 }
 
@@ -95,8 +99,11 @@ type Scanner struct {
 	maxMatches int
 	maxDecode  int
 	limits     limits
-	prepared   sync.Once // for filter, limits and the rules' plans
-	scans      sync.Pool // of *scan: buffers
+	now        time.Time
+	parsed     map[string]int // rules of package formats
+	parsing    bool           // there are some
+	prepared   sync.Once      // for filter, limits and the rules' plans
+	scans      sync.Pool      // of *scan: buffers
 }
 
 // Match is one secret in the stream.
@@ -119,6 +126,14 @@ type Match struct {
 
 	Entropy float64 // of the secret, in bits a character
 	Secret  Secret
+
+	// Severity and Confidence are the rule's, or what is known about this very
+	// match: see [Match.Info].
+	Severity   rules.Severity
+	Confidence rules.Confidence
+
+	Info string // why it is nothing to worry about, such as "a placeholder"; "": it isn't known to be harmless
+	Note string // what else is known about it, such as "it expires on 2027-01-31"; no part of the secret
 }
 
 // LimitError says that a scan ended early because of [Options.MaxMatches].
@@ -134,7 +149,10 @@ func (e *LimitError) Error() string {
 // New prepares a scanner for a set of rules, which must not change afterwards.
 // It fails if a pattern is not valid.
 func New(set *rules.Set, o Options) (*Scanner, error) {
-	s := &Scanner{key: o.Key, maxMatches: o.MaxMatches, limits: o.limits}
+	s := &Scanner{key: o.Key, maxMatches: o.MaxMatches, limits: o.limits, now: o.Now, parsed: map[string]int{}}
+	if s.now.IsZero() {
+		s.now = time.Now()
+	}
 	if len(s.key) == 0 {
 		s.key = make([]byte, 32)
 		rand.Read(s.key) // never fails
@@ -153,7 +171,10 @@ func New(set *rules.Set, o Options) (*Scanner, error) {
 		if err != nil {
 			return nil, fmt.Errorf("rule %s: %w", set.Rules[i].ID, err)
 		}
-		if r.Pattern == "" {
+		switch {
+		case r.Parsed:
+			s.parsed[r.ID] = i
+		case r.Pattern == "":
 			s.pathOnly = append(s.pathOnly, i)
 		}
 		s.rules = append(s.rules, r)
@@ -165,6 +186,7 @@ func New(set *rules.Set, o Options) (*Scanner, error) {
 		}
 		s.global = append(s.global, a)
 	}
+	s.parsing = len(s.parsed) > 0
 	s.link()
 	s.scans.New = func() any {
 		s.prepared.Do(s.prepare)

@@ -18,7 +18,7 @@ import (
 
 func defaultRules(t testing.TB) *rules.Set {
 	t.Helper()
-	set, err := rules.Default()
+	set, err := rules.Gitleaks()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ type rule struct {
 }
 
 func newRule(r *rules.Rule) (*rule, error) {
-	c := &rule{Rule: r, generic: strings.Contains(strings.ToLower(r.ID), "generic")}
+	c := &rule{Rule: r, generic: r.Class == rules.ClassGeneric || strings.Contains(strings.ToLower(r.ID), "generic")}
 	c.dotted = slices.ContainsFunc(r.Keywords, func(k string) bool { return strings.Contains(k, "i") })
 	if r.Path != "" {
 		p, err := newPathPattern(r.Path)

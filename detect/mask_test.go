@@ -9,7 +9,7 @@ import (
 
 // In a text with more secrets than a scan looks for, the rest is not shown.
 func TestMaskBeyondTheLimit(t *testing.T) {
-	set, err := rules.Default()
+	set, err := rules.Gitleaks()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"sort"
+
+	"github.com/leakscan/leakscan/rules"
 )
 
 // limits are the sizes that decide where a stream is cut and how far the
@@ -79,6 +81,7 @@ type scan struct {
 
 	sightings map[int][]sighting // of rules that others require
 
+	parsed  []finding // by package formats, rising, that no round had yet
 	found   []finding // of this round and, in front, those that wait for the end of their line
 	recent  []finding // findings on the current line that are out, and may make others give way
 	cut     int64     // stream offset after which this round's findings are incomplete; -1: none
@@ -138,6 +141,7 @@ func (sc *scan) run(path string, r io.Reader, text []byte, yield func(Match, err
 	if r == nil {
 		sc.d, sc.end = text, true
 		sc.commit = len(text)
+		sc.parse()
 		sc.round()
 		sc.emit(yield)
 		return
@@ -153,6 +157,9 @@ func (sc *scan) run(path string, r io.Reader, text []byte, yield func(Match, err
 		sc.commit = len(sc.d)
 		if !sc.end {
 			sc.commit = runeStart(sc.d, len(sc.d)-sc.s.limits.ahead())
+		}
+		if sc.base == 0 && sc.from == 0 {
+			sc.parse()
 		}
 		sc.round()
 		if !sc.emit(yield) {
@@ -203,9 +210,10 @@ func (sc *scan) forget() {
 		*st = ruleState{windows: st.windows[:0], hits: st.hits[:0]}
 	}
 	clear(sc.found) // behind their ends they are clear already
+	clear(sc.parsed)
 	clear(sc.recent)
 	clear(sc.sightings)
-	*sc = scan{s: sc.s, anyPath: sc.anyPath, buf: sc.buf, rules: sc.rules, found: sc.found[:0], recent: sc.recent[:0],
+	*sc = scan{s: sc.s, anyPath: sc.anyPath, buf: sc.buf, rules: sc.rules, parsed: sc.parsed[:0], found: sc.found[:0], recent: sc.recent[:0],
 		used: sc.used[:0], active: sc.active[:0], starts: sc.starts[:0], places: sc.places, sightings: sc.sightings,
 		decoding: decoding{segments: sc.decoding.segments[:0], decoded: sc.decoding.decoded[:0], region: sc.decoding.region, spans: sc.decoding.spans}}
 }
@@ -224,7 +232,9 @@ func (sc *scan) pathRules(yield func(Match, error) bool) bool {
 			continue
 		}
 		sc.yielded++
-		if !yield(Match{Rule: r.Rule, Secret: newPathSecret(r.ID, sc.path, sc.s.key)}, nil) {
+		v := rating{severity: r.Severity, confidence: r.Confidence}
+		sc.s.ratePlace(&v, r, sc.path)
+		if !yield(Match{Rule: r.Rule, Severity: v.severity, Confidence: v.confidence, Info: v.info, Secret: newPathSecret(r.ID, sc.path, sc.s.key)}, nil) {
 			return false
 		}
 	}
@@ -253,6 +263,7 @@ func (sc *scan) round() {
 	}
 	sc.active = sc.active[:0]
 	sc.decode()
+	sc.takeParsed()
 	fresh := sc.found[old:]
 	sort.Slice(fresh, func(i, j int) bool {
 		a, b := &fresh[i], &fresh[j]
@@ -419,7 +430,7 @@ func (sc *scan) judge(i, start, end int) bool {
 	from, to := r.secretOf(match)
 	secret := match[from:to]
 	h := entropy(secret)
-	if r.MinEntropy != 0 && h <= r.MinEntropy {
+	if r.MinEntropy != 0 && h <= r.MinEntropy || r.Random && !LooksRandom(secret) && (r.generic || !isNumber(secret)) {
 		return false
 	}
 	line := func() []byte { return sc.line(lo, hi) }
@@ -434,9 +445,14 @@ func (sc *scan) judge(i, start, end int) bool {
 		}
 	}
 	sec := NewSecret(r.ID, secret, sc.s.key)
+	v := sc.s.rate(r, sc.path, secret)
 	sc.found = append(sc.found, finding{
 		Match: Match{
 			Rule:         r.Rule,
+			Severity:     v.severity,
+			Confidence:   v.confidence,
+			Info:         v.info,
+			Note:         v.note,
 			Offset:       sc.base + int64(lo),
 			End:          sc.base + int64(hi),
 			SecretOffset: sc.base + int64(lo+from),
@@ -608,13 +624,15 @@ func (sc *scan) emit(yield func(Match, error) bool) bool {
 	return true
 }
 
-// givesWay reports whether f is of a generic rule, and another rule found the
-// same secret, or more of it, on the same line; or found one encoded in it.
-// What is generic and encoded gives way to whatever was found there as it
-// stands.
+// givesWay reports whether another rule knows more about what f found. A
+// finding gives way to one of a better class in the same text. One of a generic
+// rule also gives way to another rule's that has the same secret, or more of
+// it, on the same line; or one encoded in it. What is generic and encoded gives
+// way to whatever was found there as it stands.
 func (sc *scan) givesWay(f *finding) bool {
-	if !sc.s.rules[f.order].generic {
-		return false
+	r := sc.s.rules[f.order]
+	if !r.generic {
+		return (r.Class != rules.ClassSpecific || r.Parsed || sc.s.parsing) && (sc.outranked(f, sc.found) || sc.outranked(f, sc.recent))
 	}
 	reach := int64(sc.s.limits.line)
 	better := func(fs []finding) bool {
@@ -623,6 +641,9 @@ func (sc *scan) givesWay(f *finding) bool {
 			g := &fs[i]
 			if g.silent {
 				continue
+			}
+			if sc.outranks(g, f) {
+				return true
 			}
 			same := g.SecretOffset < f.SecretEnd && f.SecretOffset < g.SecretEnd
 			if (g.Encodings != nil) != (f.Encodings != nil) && same && (f.Encodings != nil || !sc.s.rules[g.order].generic) {
@@ -635,4 +656,29 @@ func (sc *scan) givesWay(f *finding) bool {
 		return false
 	}
 	return better(sc.found) || better(sc.recent)
+}
+
+// outranks reports whether g is of a better class than f and has a byte in
+// common with it; or of the same class and just there, found by a rule that
+// comes first, if one of them is about files of a known form.
+func (sc *scan) outranks(g, f *finding) bool {
+	if g.SecretOffset >= f.SecretEnd || f.SecretOffset >= g.SecretEnd {
+		return false
+	}
+	a, b := sc.s.rules[g.order], sc.s.rules[f.order]
+	if a.Class.Rank() != b.Class.Rank() {
+		return a.Class.Rank() < b.Class.Rank()
+	}
+	return (a.Parsed || b.Parsed) && g.SecretOffset == f.SecretOffset && g.SecretEnd == f.SecretEnd && g.order < f.order
+}
+
+func (sc *scan) outranked(f *finding, fs []finding) bool {
+	reach := int64(sc.s.limits.line)
+	i := sort.Search(len(fs), func(i int) bool { return fs[i].Offset >= f.Offset-reach })
+	for ; i < len(fs) && fs[i].Offset <= f.SecretEnd; i++ {
+		if g := &fs[i]; !g.silent && g != f && sc.outranks(g, f) {
+			return true
+		}
+	}
+	return false
 }

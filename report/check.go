@@ -96,12 +96,12 @@ type CheckStats struct {
 }
 
 // Verdict is that of [Report.Verdict].
-func (c *Check) Verdict(failOn Severity) Verdict {
+func (c *Check) Verdict(t Threshold) Verdict {
 	r := Report{Complete: c.Complete, Gaps: c.Gaps}
 	for i := range c.Problems {
-		r.Findings = append(r.Findings, Finding{Severity: c.Problems[i].Severity})
+		r.Findings = append(r.Findings, Finding{Severity: c.Problems[i].Severity, Confidence: c.Problems[i].Confidence})
 	}
-	return r.Verdict(failOn)
+	return r.Verdict(t)
 }
 
 // Sort puts a check into its one order: problems by file, as Subject lists

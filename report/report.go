@@ -11,6 +11,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 )
@@ -86,11 +87,14 @@ type Finding struct {
 	Description string     `json:"description"`
 	Severity    Severity   `json:"severity"`
 	Confidence  Confidence `json:"confidence"`
-	Secret      Preview    `json:"secret"`        // redacted
-	Key         string     `json:"key,omitempty"` // the name it is assigned to, where there is one: AWS_SECRET_ACCESS_KEY
-	Fingerprint string     `json:"fingerprint"`   // of the first location: rule + path + truncated hash of the secret; survives a rebuild
-	Fix         string     `json:"fix"`           // what to do about it, in one or two sentences
-	Locations   []Location `json:"locations"`     // at least one
+	Secret      Preview    `json:"secret"`           // redacted
+	Key         string     `json:"key,omitempty"`    // the name it is assigned to, where there is one: AWS_SECRET_ACCESS_KEY
+	Fingerprint string     `json:"fingerprint"`      // of the first location: rule + path + truncated hash of the secret; survives a rebuild
+	Info        string     `json:"info,omitempty"`   // why it is of severity info: "a placeholder"
+	Note        string     `json:"note,omitempty"`   // what else is known: "it expires on 2027-01-31"
+	Fix         string     `json:"fix"`              // what to do about it, in one or two sentences
+	Revoke      string     `json:"revoke,omitempty"` // how to make it worthless
+	Locations   []Location `json:"locations"`        // at least one
 }
 
 // Location is one place where a secret lies.
@@ -199,15 +203,19 @@ type Severity string
 
 // The severities, lowest first.
 const (
+	SeverityInfo     Severity = "info" // known to be harmless: a placeholder, an example; never a leak
 	SeverityLow      Severity = "low"
 	SeverityMedium   Severity = "medium"
 	SeverityHigh     Severity = "high"
 	SeverityCritical Severity = "critical"
 )
 
-// Rank orders severities: 1 for low to 4 for critical, 0 for anything else.
+// Rank orders severities: 1 for low to 4 for critical, -1 for info, 0 for
+// anything else.
 func (s Severity) Rank() int {
 	switch s {
+	case SeverityInfo:
+		return -1
 	case SeverityLow:
 		return 1
 	case SeverityMedium:
@@ -229,6 +237,38 @@ const (
 	ConfidenceMedium Confidence = "medium"
 	ConfidenceHigh   Confidence = "high"
 )
+
+// Rank orders confidences: 1 for low to 3 for high, 0 for anything else.
+func (c Confidence) Rank() int {
+	switch c {
+	case ConfidenceLow:
+		return 1
+	case ConfidenceMedium:
+		return 2
+	case ConfidenceHigh:
+		return 3
+	}
+	return 0
+}
+
+// Threshold says from what on a finding is a leak: what a gate stops for. The
+// zero value is what a careful person would want to stop for: medium and
+// medium.
+type Threshold struct {
+	Severity   Severity   // "": medium; "never": nothing is
+	Confidence Confidence // "": medium
+}
+
+// Reached reports whether a finding of this severity and confidence is a leak.
+// One that is not rated might be the worst, and is.
+func (t Threshold) Reached(s Severity, c Confidence) bool {
+	if t.Severity == "never" || s == SeverityInfo {
+		return false
+	}
+	severity, confidence := s.Rank(), c.Rank()
+	return (severity == 0 || severity >= cmp.Or(t.Severity, SeverityMedium).Rank()) &&
+		(confidence == 0 || confidence >= cmp.Or(t.Confidence, ConfidenceMedium).Rank())
+}
 
 // Preview is what may be shown of a secret. Its zero value shows nothing.
 type Preview struct{ text string }
@@ -257,23 +297,15 @@ const (
 	Incomplete Verdict = 2
 )
 
-// Verdict says whether a finding at or above failOn was found, and whether
-// something was left unread. An empty failOn means low; "never" sets no Leaks
-// bit.
-func (r *Report) Verdict(failOn Severity) Verdict {
+// Verdict says whether a finding reaches the threshold, and whether something
+// was left unread.
+func (r *Report) Verdict(t Threshold) Verdict {
 	var v Verdict
 	if !r.Complete || len(r.Gaps) > 0 {
 		v |= Incomplete
 	}
-	if failOn == "never" {
-		return v
-	}
-	if failOn == "" {
-		failOn = SeverityLow
-	}
-	for _, f := range r.Findings {
-		// A severity that is not known might be the worst.
-		if rank := f.Severity.Rank(); rank == 0 || rank >= failOn.Rank() {
+	for i := range r.Findings {
+		if t.Reached(r.Findings[i].Severity, r.Findings[i].Confidence) {
 			return v | Leaks
 		}
 	}

@@ -50,7 +50,10 @@ func compareFindings(a, b Finding) int {
 		cmp.Compare(a.Confidence, b.Confidence),
 		cmp.Compare(a.Secret.text, b.Secret.text),
 		cmp.Compare(a.Key, b.Key),
+		cmp.Compare(a.Info, b.Info),
+		cmp.Compare(a.Note, b.Note),
 		cmp.Compare(a.Fix, b.Fix),
+		cmp.Compare(a.Revoke, b.Revoke),
 		slices.CompareFunc(a.Locations, b.Locations, compareLocations),
 	)
 }

@@ -29,6 +29,8 @@ type TextOptions struct {
 	// Reveal gives a finding's secret itself, to be shown beside its preview.
 	// A false result shows the preview alone.
 	Reveal func(f *Finding) (string, bool)
+	// All shows findings of severity info too.
+	All bool
 }
 
 const (
@@ -76,7 +78,8 @@ type printer struct {
 
 func (p *printer) report() {
 	r := p.r
-	if r.complete() && len(r.Findings) == 0 && len(r.Notes) == 0 {
+	shown := p.shown()
+	if r.complete() && len(shown) == 0 && len(r.Notes) == 0 {
 		p.verdict()
 		return
 	}
@@ -86,8 +89,8 @@ func (p *printer) report() {
 	if len(r.Images) > 0 {
 		p.line("")
 	}
-	for i := range r.Findings {
-		p.finding(&r.Findings[i])
+	for _, f := range shown {
+		p.finding(f)
 		p.line("")
 	}
 	if len(r.Gaps) > 0 {
@@ -105,6 +108,17 @@ func (p *printer) report() {
 		}
 	}
 	p.verdict()
+}
+
+// shown are the findings to be written.
+func (p *printer) shown() []*Finding {
+	var fs []*Finding
+	for i := range p.r.Findings {
+		if f := &p.r.Findings[i]; p.o.All || f.Severity != SeverityInfo {
+			fs = append(fs, f)
+		}
+	}
+	return fs
 }
 
 // image writes what was scanned and where it came from.
@@ -142,6 +156,12 @@ func (p *printer) image(i int) {
 func (p *printer) finding(f *Finding) {
 	p.title(f)
 	p.indented(wrap(Escape(f.Description), p.prose-labelWidth))
+	if f.Info != "" {
+		p.labelled("harmless", wrap(Escape(f.Info), p.prose-labelWidth)...)
+	}
+	if f.Note != "" {
+		p.labelled("note", wrap(Escape(f.Note), p.prose-labelWidth)...)
+	}
 	if p.o.Reveal != nil {
 		if v, ok := p.o.Reveal(f); ok {
 			p.labelled("secret", Escape(v))
@@ -158,6 +178,9 @@ func (p *printer) finding(f *Finding) {
 	}
 	if f.Fix != "" {
 		p.labelled("fix", wrap(Escape(f.Fix), p.prose-labelWidth)...)
+	}
+	if f.Revoke != "" {
+		p.labelled("revoke", wrap(Escape(f.Revoke), p.prose-labelWidth)...)
 	}
 	if f.Fingerprint != "" {
 		p.labelled("id", p.paint(dim, Escape(f.Fingerprint)))
@@ -527,7 +550,7 @@ func (p *printer) verdict() {
 	switch {
 	case !p.r.complete():
 		style = alarm
-	case len(p.r.Findings) > 0:
+	case len(p.r.ratings()) > 0:
 		style = severityStyle(worstSeverity(p.r.ratings()))
 	case len(p.r.Images) == 0:
 		style = bold
@@ -554,12 +577,16 @@ func (r *Report) summary() (head, rest string) {
 		volume += " in " + elapsed(r.Stats.Elapsed)
 	}
 	found := "no secrets found"
-	if n := len(r.Findings); n > 0 {
-		found = counted(n, "finding") + " (" + countSeverities(r.ratings()) + ")"
+	ratings := r.ratings()
+	if n := len(ratings); n > 0 {
+		found = counted(n, "finding") + " (" + countSeverities(ratings) + ")"
 	}
 	packed := ""
+	if n := len(r.Findings) - len(ratings); n > 0 {
+		packed = "; " + counted(n, "finding") + " known to be harmless (--all)"
+	}
 	if n := r.Stats.Packed; n > 0 {
-		packed = "; " + thousands(n) + plural(n, " archive") + " inside the layers " + wasWere(n) + " scanned as " + itThey(n) + ", not unpacked"
+		packed += "; " + thousands(n) + plural(n, " archive") + " inside the layers " + wasWere(n) + " scanned as " + itThey(n) + ", not unpacked"
 	}
 	switch {
 	case !r.complete():
@@ -570,15 +597,15 @@ func (r *Report) summary() (head, rest string) {
 				head += ", at least " + Size(b) + " not read"
 			}
 		}
-		if len(r.Images) == 0 && len(r.Findings) == 0 {
+		if len(r.Images) == 0 && len(ratings) == 0 {
 			return head, "; no image was read"
 		}
 		rest = "; " + found + " in what was read"
-		if len(r.Findings) == 0 && len(r.Images) > 0 {
+		if len(ratings) == 0 && len(r.Images) > 0 {
 			rest += " of " + r.imageWords()
 		}
 		return head, rest + ": " + layers + ", " + volume + packed
-	case len(r.Findings) > 0:
+	case len(ratings) > 0:
 		return found, " in " + layers + "; " + volume + "; not read: nothing" + packed
 	case len(r.Images) == 0:
 		return "nothing was scanned", ": there was no image"
@@ -589,11 +616,13 @@ func (r *Report) summary() (head, rest string) {
 // complete is what [Report.Verdict] goes by: a gap counts whatever the field says.
 func (r *Report) complete() bool { return r.Complete && len(r.Gaps) == 0 }
 
-// ratings are the severities of the findings.
+// ratings are the severities of the findings that are not known to be harmless.
 func (r *Report) ratings() []Severity {
-	out := make([]Severity, len(r.Findings))
+	var out []Severity
 	for i := range r.Findings {
-		out[i] = r.Findings[i].Severity
+		if s := r.Findings[i].Severity; s != SeverityInfo {
+			out = append(out, s)
+		}
 	}
 	return out
 }

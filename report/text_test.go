@@ -207,7 +207,7 @@ func TestSummary(t *testing.T) {
 			if got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
-			if v := r.Verdict(""); (v&Incomplete != 0) != strings.HasPrefix(got, "INCOMPLETE: ") {
+			if v := r.Verdict(Threshold{}); (v&Incomplete != 0) != strings.HasPrefix(got, "INCOMPLETE: ") {
 				t.Errorf("the verdict is %d, but the words are %s", v, got)
 			}
 			if out := text(t, r, TextOptions{}); !strings.HasSuffix("\n"+out, "\n"+got+"\n") {

@@ -1,13 +1,28 @@
 package rules
 
 import (
+	"bytes"
+	"cmp"
+	_ "embed"
 	"fmt"
 	"slices"
 
+	"github.com/pelletier/go-toml/v2"
 	gitleaks "github.com/zricethezav/gitleaks/v8/config"
 )
 
-// Default returns the rules that gitleaks ships, in the order of its file.
+// Default returns the built-in rules: those of gitleaks, changed as
+// catalog/gitleaks.toml says, and our own.
+func Default() (*Set, error) {
+	p := &parser{}
+	b, err := p.defaults()
+	if err != nil {
+		return nil, err
+	}
+	return p.set(b), nil
+}
+
+// Gitleaks returns the rules that gitleaks ships, in the order of its file.
 //
 // Two things of gitleaks' configuration are left out on purpose:
 //
@@ -23,17 +38,84 @@ import (
 // lines in Yocto recipes (path AND line must fit), and github-pat and
 // github-app-token pass over the README of @octokit/auth-token, which shows
 // sample tokens (the path alone decides).
-func Default() (*Set, error) {
+func Gitleaks() (*Set, error) {
 	p := &parser{}
-	b, err := p.defaults()
+	b, err := p.gitleaks()
 	if err != nil {
 		return nil, err
 	}
 	return p.set(b), nil
 }
 
-// defaults reads gitleaks' own file, which need not be checked.
+// defaults are the built-in rules.
 func (p *parser) defaults() (*bundle, error) {
+	b, err := p.gitleaks()
+	if err != nil {
+		return nil, err
+	}
+	if p.amended, err = amendments(); err != nil {
+		return nil, err
+	}
+	b.rules = slices.DeleteFunc(b.rules, func(d draft) bool {
+		a := p.amended[d.ID]
+		if a != nil && a.Dropped != "" {
+			b.disabled = append(b.disabled, d.ID)
+			return true
+		}
+		return false
+	})
+	own, err := Catalog()
+	if err != nil {
+		return nil, err
+	}
+	for i := range own {
+		b.rules = append(b.rules, draft{Rule: own[i], described: true})
+		p.known[own[i].ID] = true
+	}
+	return b, nil
+}
+
+// amendment is what we say about a rule of gitleaks' beyond what its file says:
+// a table [[rules]] of gitleaks.toml.
+type amendment struct {
+	ID, Title, About, Leaks, Revoke, Docs, Category string
+	Severity                                        Severity
+	Confidence                                      Confidence
+	Class                                           Class
+	Valid                                           string
+	Random                                          bool   // in place of the rule's entropy
+	Dropped                                         string // why the rule is left out
+}
+
+//go:embed gitleaks.toml
+var amendmentsFile []byte
+
+func amendments() (map[string]*amendment, error) {
+	var f struct{ Rules []amendment }
+	if err := toml.NewDecoder(bytes.NewReader(amendmentsFile)).DisallowUnknownFields().Decode(&f); err != nil {
+		return nil, fmt.Errorf("rules/gitleaks.toml: %w", err)
+	}
+	m := make(map[string]*amendment, len(f.Rules))
+	for i := range f.Rules {
+		m[f.Rules[i].ID] = &f.Rules[i]
+	}
+	return m, nil
+}
+
+// apply lays the amendment over the rule, when it is described.
+func (a *amendment) apply(r *Rule) {
+	r.Title = cmp.Or(a.Title, r.Title)
+	r.About, r.Leaks, r.Revoke, r.Docs, r.Category = a.About, a.Leaks, a.Revoke, a.Docs, a.Category
+	r.Severity = cmp.Or(a.Severity, r.Severity)
+	r.Confidence = cmp.Or(a.Confidence, r.Confidence)
+	r.Class, r.Valid = a.Class, a.Valid
+	if a.Random {
+		r.Random, r.MinEntropy = true, 0
+	}
+}
+
+// gitleaks reads gitleaks' own file, which need not be checked.
+func (p *parser) gitleaks() (*bundle, error) {
 	f := &file{name: "gitleaks' default rules"}
 	if err := f.decode([]byte(gitleaks.DefaultConfig), false); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.name, err)

@@ -27,6 +27,9 @@ type Options struct {
 	// ReadFile reads a file that [extend] names. nil: such an [extend] is a
 	// mistake in the file.
 	ReadFile func(name string) ([]byte, error)
+
+	// Gitleaks lets useDefault mean gitleaks' own rules, as they are.
+	Gitleaks bool
 }
 
 // Load reads the rules in a file. See [Parse].
@@ -85,7 +88,11 @@ func readFile(name string) ([]byte, error) {
 // A mistake gives a [ParseError], which has all of them.
 func Parse(name string, text []byte, o Options) (*Set, error) {
 	p := &parser{o: o}
-	base, err := p.defaults()
+	builtin := p.defaults
+	if o.Gitleaks {
+		builtin = p.gitleaks
+	}
+	base, err := builtin()
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +124,8 @@ func inOrder(ps []Problem) []Problem {
 // parser is one call of Parse.
 type parser struct {
 	o        Options
-	base     *bundle         // gitleaks' own
+	base     *bundle // the built-in rules
+	amended  map[string]*amendment
 	known    map[string]bool // the IDs in it
 	problems []Problem
 }
@@ -133,8 +141,9 @@ type bundle struct {
 // draft is a rule and where it stands.
 type draft struct {
 	Rule
-	file *file // nil: gitleaks' own
-	path string
+	file      *file // nil: built in
+	path      string
+	described bool // it says all about itself
 }
 
 // targeted is a global allowlist for some rules.
@@ -422,12 +431,12 @@ func (p *parser) extend(f *file, over *bundle, chain []string) {
 		}
 	default:
 		if len(e.DisabledRules) > 0 {
-			fault("disabledRules", "there are no rules to disable", "useDefault = true extends gitleaks' own")
+			fault("disabledRules", "there are no rules to disable", "useDefault = true extends the built-in ones")
 		}
 		return
 	}
 	for i, id := range e.DisabledRules {
-		if base.rule(id) == nil {
+		if base.rule(id) == nil && !slices.Contains(base.disabled, id) {
 			fault(element("disabledRules", i), fmt.Sprintf("disabledRules: no rule %s is extended", plain(id)), didYouMean(id, base.ids()))
 		}
 	}
@@ -506,7 +515,7 @@ func (p *parser) link(name string, b *bundle) {
 		if len(b.rules) > 0 {
 			what = "all rules have skipReport, so it would find nothing"
 		}
-		p.problems = append(p.problems, Problem{File: name, What: what, Hint: "[extend] useDefault = true adds gitleaks' own"})
+		p.problems = append(p.problems, Problem{File: name, What: what, Hint: "[extend] useDefault = true adds the built-in ones"})
 	}
 	for _, t := range b.targeted {
 		for n, id := range t.rules {
@@ -539,7 +548,15 @@ func (p *parser) set(b *bundle) *Set {
 	s := &Set{Rules: make([]Rule, 0, len(b.rules)), Allowlists: b.allowlists}
 	for i := range b.rules {
 		r := b.rules[i].Rule
-		r.describe(p.known[r.ID])
+		if !b.rules[i].described {
+			r.describe(p.known[r.ID])
+		}
+		if p.amended != nil && p.known[r.ID] && !b.rules[i].described && strings.Contains(r.Pattern, assignment) {
+			r.Random = true // of what is assigned to a name, words are no token
+		}
+		if a := p.amended[r.ID]; a != nil {
+			a.apply(&r)
+		}
 		s.Rules = append(s.Rules, r)
 	}
 	return s

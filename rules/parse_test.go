@@ -112,7 +112,7 @@ func asJSON(t *testing.T, v any) string {
 }
 
 func TestExtendDefault(t *testing.T) {
-	def := defaults(t)
+	def := builtin(t)
 	s := mustParse(t, `
 [extend]
 useDefault = true
@@ -142,7 +142,7 @@ paths = ["^/mirror/"]
 	if !reflect.DeepEqual(paths, []string{"^/mirror/"}) || len(s.Allowlists) != len(def.Allowlists)+1 {
 		t.Errorf("global allowlists: paths %q of %d", paths, len(s.Allowlists))
 	}
-	if def.Digest() != defaults(t).Digest() {
+	if def.Digest() != builtin(t).Digest() {
 		t.Error("the default rules changed")
 	}
 }
@@ -278,13 +278,13 @@ func TestParseErrors(t *testing.T) {
 		{rule("[[rules.required]]\nid = 'y'\nwithinLines = -3\n"), "acme.toml:6: rule acme-token: withinLines -3 is negative"},
 		{rule("[[rules.required]]\nid = 'y'\nwithinColumn = 3\n"), `acme.toml:6: rule acme-token: unknown key "withinColumn"; did you mean withinColumns?`},
 		{rule("[[rules.required]]\nid = 'jwt'\n[extend]\nuseDefault = true\ndisabledRules = ['jwt']\n"), "acme.toml:4: rule acme-token: it requires jwt, and there is no such rule; disabledRules takes it out: use skipReport in its place"},
-		{rule("skipReport = true\n"), "acme.toml: all rules have skipReport, so it would find nothing; [extend] useDefault = true adds gitleaks' own"},
-		{"", "acme.toml: there are no rules in it, so it would find nothing; [extend] useDefault = true adds gitleaks' own"},
+		{rule("skipReport = true\n"), "acme.toml: all rules have skipReport, so it would find nothing; [extend] useDefault = true adds the built-in ones"},
+		{"", "acme.toml: there are no rules in it, so it would find nothing; [extend] useDefault = true adds the built-in ones"},
 		// extend
 		{"[extend]\nurl = 'https://acme.example/rules.toml'\n", "acme.toml:2: extend: a url is refused; leakscan fetches no rules: save them as a file, and name it with path"},
 		{"[extend]\nuseDefault = true\npath = 'base.toml'\n", "acme.toml:3: extend: path and useDefault don't go together; let the file that path names extend the default"},
 		{"[extend]\nuseDefault = true\ndisabledRules = [\n'jwt',\n'jwt-base46']\n", "acme.toml:5: extend: disabledRules: no rule jwt-base46 is extended; did you mean jwt-base64?"},
-		{"[extend]\ndisabledRules = ['jwt']\n", "acme.toml:2: extend: there are no rules to disable; useDefault = true extends gitleaks' own"},
+		{"[extend]\ndisabledRules = ['jwt']\n", "acme.toml:2: extend: there are no rules to disable; useDefault = true extends the built-in ones"},
 		{"[extend]\npath = 'nowhere.toml'\n", "acme.toml:2: extend: nowhere.toml: file does not exist; it is looked for from the working directory"},
 		{"[extend]\npath = './acme.toml'\n", "acme.toml:2: extend: ./acme.toml extends itself"},
 		{"[extend]\npath = 'loop.toml'\n", "loop.toml:2: extend: acme.toml extends itself"},
@@ -448,7 +448,7 @@ paths = ["y"]
 			}
 			_, theirs, _ := strings.Cut(string(out), marker)
 			theirs, _, _ = strings.Cut(theirs, marker)
-			s, err := Parse(name, []byte(text), Options{ReadFile: readFile})
+			s, err := Parse(name, []byte(text), Options{ReadFile: readFile, Gitleaks: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -541,7 +541,7 @@ func TestREADME(t *testing.T) {
 	if r := s.Rule("acme-badge-token"); r == nil || r.Severity != SeverityCritical || r.Title != "Acme badge token" || len(r.Allowlists) != 1 {
 		t.Errorf("%+v", r)
 	}
-	if len(s.Rules) != len(defaults(t).Rules) {
+	if len(s.Rules) != len(builtin(t).Rules) {
 		t.Errorf("%d rules", len(s.Rules))
 	}
 }

@@ -22,6 +22,7 @@ type Severity string
 
 // The severities, least first.
 const (
+	SeverityInfo     Severity = "info"     // nothing to worry about; never a rule's, but a match's that is known to be harmless
 	SeverityLow      Severity = "low"      // mostly public identifiers
 	SeverityMedium   Severity = "medium"   // depends on what it opens
 	SeverityHigh     Severity = "high"     // one provider's token
@@ -230,7 +231,7 @@ func (s *Set) Validate() error {
 }
 
 func (r *Rule) validate() error {
-	if r.Pattern == "" && r.Path == "" {
+	if r.Pattern == "" && r.Path == "" && !r.Parsed {
 		return fmt.Errorf("has neither a pattern nor a path")
 	}
 	re, err := compile(r.Pattern)

@@ -9,6 +9,15 @@ import (
 
 func defaults(t testing.TB) *Set {
 	t.Helper()
+	s, err := Gitleaks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func builtin(t testing.TB) *Set {
+	t.Helper()
 	s, err := Default()
 	if err != nil {
 		t.Fatal(err)
@@ -16,7 +25,7 @@ func defaults(t testing.TB) *Set {
 	return s
 }
 
-func TestDefault(t *testing.T) {
+func TestGitleaks(t *testing.T) {
 	s := defaults(t)
 	if len(s.Rules) != 222 {
 		t.Errorf("%d rules, want 222", len(s.Rules))
@@ -163,5 +172,48 @@ func ptr(n int) *int { return &n }
 func BenchmarkDefault(b *testing.B) {
 	for b.Loop() {
 		defaults(b)
+	}
+}
+
+// TestBuiltin holds the whole of the built-in rules together: gitleaks' and
+// ours, which must not collide, and what is amended must be there.
+func TestBuiltin(t *testing.T) {
+	s, err := Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Validate(); err != nil {
+		t.Error(err)
+	}
+	titles := map[string]string{}
+	for i := range s.Rules {
+		r := &s.Rules[i]
+		if o := titles[r.Title]; o != "" {
+			t.Errorf("%s and %s have the same title", r.ID, o)
+		}
+		titles[r.Title] = r.ID
+	}
+	theirs, am := defaults(t), 0
+	as, err := amendments()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, a := range as {
+		am++
+		if theirs.Rule(id) == nil {
+			t.Errorf("%s is amended, and is no rule of gitleaks'", id)
+		}
+		if (s.Rule(id) == nil) != (a.Dropped != "") {
+			t.Errorf("%s: there %v, dropped %q", id, s.Rule(id) != nil, a.Dropped)
+		}
+	}
+	own, err := Catalog()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range own {
+		if theirs.Rule(own[i].ID) != nil {
+			t.Errorf("%s is the ID of one of gitleaks' rules", own[i].ID)
+		}
 	}
 }

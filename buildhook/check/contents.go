@@ -135,7 +135,10 @@ func binary(b []byte) bool { return bytes.IndexByte(b[:min(len(b), 8000)], 0) >=
 // that holds settings, under the name of a secret. An image scan reports the
 // others, with their confidence.
 func worthTelling(name string, m *detect.Match) bool {
-	if m.Rule.Confidence != rules.ConfidenceLow {
+	if m.Severity == rules.SeverityInfo {
+		return false
+	}
+	if !guess(m) {
 		return !(strings.Contains(m.Rule.ID, "curl-auth") && exampleFile(name))
 	}
 	return settingsFile(name) && !exampleFile(name) && m.Key != "" && secretName(m.Key) && !placeholder(string(m.Secret.Reveal()))

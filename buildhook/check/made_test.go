@@ -7,16 +7,18 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/leakscan/leakscan/internal/testimage"
 )
 
 // made are the secrets of the corpus: made up, and in their providers' forms.
 // They are put together here, so that no scanner cries over the files.
 var made = map[string]string{
-	"github":       "ghp_" + letters("github", 36),
-	"github2":      "ghp_" + letters("github2", 36),
+	"github":       testimage.Checksummed("ghp_", letters("github", 30)),
+	"github2":      testimage.Checksummed("ghp_", letters("github2", 30)),
 	"github-fine":  "github_" + "pat_" + letters("fine", 82),
 	"gitlab":       "glpat-" + letters("gitlab", 20),
-	"npm":          "npm_" + strings.ToLower(letters("npm", 36)),
+	"npm":          testimage.Checksummed("npm_", strings.ToLower(letters("npm", 30))),
 	"pypi":         "pypi-" + "AgEIcHlwaS5vcmc" + letters("pypi", 60),
 	"aws-id":       "AKIA" + base32("aws", 16),
 	"aws-secret":   letters("aws secret", 40),

@@ -11,7 +11,6 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/leakscan/leakscan/detect"
-	"github.com/leakscan/leakscan/rules"
 )
 
 // Everything that is shown passes through here: a Dockerfile that holds a
@@ -70,7 +69,7 @@ func (c *checker) maskedSource(s *source) []byte {
 			cuts = append(cuts, cut{extent{len(s.data), len(s.data)}, ""})
 			break
 		}
-		if m.Rule.Confidence == rules.ConfidenceLow && placeholder(string(m.Secret.Reveal())) {
+		if guess(&m) && placeholder(string(m.Secret.Reveal())) {
 			continue // a variable, for instance
 		}
 		cuts = append(cuts, cut{extent{int(m.SecretOffset), int(m.SecretEnd)}, m.Secret.Preview()})

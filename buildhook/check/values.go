@@ -26,11 +26,16 @@ func (c *checker) recognise(name, value string) *detect.Match {
 		if err != nil {
 			return nil
 		}
-		if m.Rule.Confidence != rules.ConfidenceLow || secretName(name) && !placeholder(value) {
+		if m.Severity != rules.SeverityInfo && (!guess(&m) || secretName(name) && !placeholder(value)) {
 			return &m
 		}
 	}
 	return nil
+}
+
+// guess reports whether only a name and the look of a value are behind a match.
+func guess(m *detect.Match) bool {
+	return m.Confidence == rules.ConfidenceLow || m.Rule.Class == rules.ClassGeneric
 }
 
 // secretValue labels a variable that is set: it is a secret if its name says
@@ -224,8 +229,8 @@ func (c *checker) literal(f *finding, key, value string) {
 	f.secret = c.secret(value)
 	if m := c.recognise(key, value); m != nil {
 		f.rule, f.secret = m.Rule.ID, m.Secret
-		f.severity, f.confidence = report.Severity(m.Rule.Severity), report.Confidence(m.Rule.Confidence)
-		if m.Rule.Confidence == rules.ConfidenceLow {
+		f.severity, f.confidence = report.Severity(m.Severity), report.Confidence(m.Confidence)
+		if guess(m) {
 			f.severity = "" // the name says more
 			f.confidence = report.ConfidenceMedium
 		}
@@ -426,7 +431,10 @@ func (c *checker) scanText(src *source) {
 			return
 		}
 		value := extent{int(m.SecretOffset), int(m.SecretEnd)}
-		if m.Rule.Confidence == rules.ConfidenceLow && (m.Key == "" || !secretName(m.Key) || placeholder(string(m.Secret.Reveal()))) {
+		if m.Rule.ID == "password-in-command" {
+			continue // package shellflow sees them, with what the variables are
+		}
+		if m.Severity == rules.SeverityInfo || guess(&m) && (m.Key == "" || !secretName(m.Key) || placeholder(string(m.Secret.Reveal()))) {
 			continue
 		}
 		if strings.Contains(m.Rule.ID, "curl-auth") && strings.Contains(string(src.data[value.from:min(value.to, len(src.data))]), "$") {
@@ -434,15 +442,15 @@ func (c *checker) scanText(src *source) {
 		}
 		in := c.at(src, value.from)
 		f := &finding{plain: true, id: idDockerfile, src: src, at: value, value: value, in: in, key: m.Key, rule: m.Rule.ID, secret: m.Secret,
-			severity: report.Severity(m.Rule.Severity), confidence: report.Confidence(m.Rule.Confidence),
+			severity: report.Severity(m.Severity), confidence: report.Confidence(m.Confidence),
 			message: fmt.Sprintf("%s: a comment is part of the provenance too", m.Rule.Title), rests: []report.Rest{report.RestProvenance}}
-		if m.Rule.Confidence == rules.ConfidenceLow {
+		if guess(&m) {
 			f.severity = ""
 		}
 		if v := string(m.Secret.Reveal()); len(m.Encodings) == 0 {
 			c.known(v)
 		}
-		if in != nil && m.Rule.Confidence == rules.ConfidenceLow && (in.name == "ENV" || in.name == "ARG" || in.name == "LABEL") {
+		if in != nil && guess(&m) && (in.name == "ENV" || in.name == "ARG" || in.name == "LABEL") {
 			continue // judged by name and value, which a pattern may take for another's
 		}
 		if in != nil && !c.comment(src, value.from) {

@@ -61,7 +61,7 @@ func (g *Gate) controlSolve(ctx context.Context, in []byte, call caller) ([]byte
 	}()
 	watching, stop := context.WithCancel(metadata.NewOutgoingContext(context.WithoutCancel(ctx), nil))
 	defer stop()
-	if rep := g.predict(b); rep.Verdict(g.o.FailOn)&report.Leaks != 0 {
+	if rep := g.predict(b); rep.Verdict(g.threshold())&report.Leaks != 0 {
 		g.tell(rep)
 		return nil, stopped(rep)
 	}
@@ -277,7 +277,7 @@ func (g *Gate) judge(ctx context.Context, b *build, r *gwpb.Result) error {
 		return notScanned(err)
 	}
 	g.tell(rep)
-	v := rep.Verdict(g.o.FailOn)
+	v := rep.Verdict(g.threshold())
 	if g.stops(v) {
 		return stopped(rep)
 	}

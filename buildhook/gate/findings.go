@@ -2,13 +2,13 @@ package gate
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +17,7 @@ import (
 	"github.com/leakscan/leakscan/buildhook/check"
 	"github.com/leakscan/leakscan/buildhook/known"
 	"github.com/leakscan/leakscan/buildhook/step"
+	"github.com/leakscan/leakscan/formats"
 	"github.com/leakscan/leakscan/layerwalk"
 	"github.com/leakscan/leakscan/report"
 )
@@ -98,6 +99,7 @@ func (f *findings) matched(m *leakscan.BlobMatch, target string) report.Problem 
 	if r := f.g.o.Rules.Rule(m.Rule); r != nil {
 		p.Title, p.Severity, p.Confidence = r.Title, report.Severity(r.Severity), report.Confidence(r.Confidence)
 	}
+	p.Severity, p.Confidence = cmp.Or(m.Severity, p.Severity), cmp.Or(m.Confidence, p.Confidence)
 	return p
 }
 
@@ -109,6 +111,9 @@ func kept(name, target string) report.Problem {
 // match is a secret that the rules see in a file.
 func (f *findings) match(w *written, d *step.Dir, m *leakscan.BlobMatch) {
 	p := f.matched(m, absolute(m.Path))
+	if m.Severity == report.SeverityInfo {
+		return
+	}
 	if others := w.base || packaged(m.Path); others && (f.g.o.FailOnBase == "never" || p.Severity.Rank() < f.g.o.FailOnBase.Rank()) {
 		f.base[w.instruction()]++
 		return
@@ -122,11 +127,12 @@ func (f *findings) match(w *written, d *step.Dir, m *leakscan.BlobMatch) {
 	f.add(p)
 }
 
-// packageTrees are where package managers put what others have made: private
-// keys of tests and examples by the hundred.
-var packageTrees = regexp.MustCompile(`(?:^|/)(?:node_modules|site-packages|dist-packages|go/pkg/mod|usr/local/go|usr/lib|usr/share|usr/include|lib/python[0-9.]*|var/lib/(?:dpkg|apk|rpm|apt)|\.cargo/registry|\.m2/repository|gems/[^/]+-[0-9][^/]*|vendor/bundle)/`)
-
-func packaged(p string) bool { return packageTrees.MatchString(p) }
+// packaged reports whether a file is others' work: package managers put
+// private keys of tests and examples there by the hundred.
+func packaged(p string) bool {
+	others, _ := formats.Packaged(p)
+	return others
+}
 
 // given is a secret whose value is known, in a file.
 func (f *findings) given(w *written, d *step.Dir, k step.Known) {
@@ -210,6 +216,9 @@ func (f *findings) config(ctx context.Context, metadata map[string][]byte) {
 		}
 		for i := range res.Matches {
 			m := &res.Matches[i]
+			if m.Severity == report.SeverityInfo {
+				continue
+			}
 			p := f.matched(m, m.Path)
 			p.Message = fmt.Sprintf("%s in the %s of the image, at %s", p.Title, name, m.Path)
 			f.configPlace(&p, m.Path)

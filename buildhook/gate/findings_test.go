@@ -93,8 +93,8 @@ func TestConfigFindings(t *testing.T) {
 					t.Errorf("it rests in %v", rep.Problems[0].Rests)
 				}
 			}
-			if rep.Verdict(report.SeverityLow)&report.Leaks == 0 || len(rep.Subject.Files) != 1 {
-				t.Errorf("verdict %d, files %q", rep.Verdict(report.SeverityLow), rep.Subject.Files)
+			if rep.Verdict(report.Threshold{Severity: report.SeverityLow})&report.Leaks == 0 || len(rep.Subject.Files) != 1 {
+				t.Errorf("verdict %d, files %q", rep.Verdict(report.Threshold{Severity: report.SeverityLow}), rep.Subject.Files)
 			}
 		})
 	}
@@ -168,7 +168,7 @@ func TestBaseFindings(t *testing.T) {
 				if len(rep.Notes) != 1 || !strings.Contains(rep.Notes[0].Text, ": 1 findings in what others have made") {
 					t.Errorf("notes: %v", rep.Notes)
 				}
-				if rep.Verdict(report.SeverityLow) != 0 {
+				if rep.Verdict(report.Threshold{Severity: report.SeverityLow}) != 0 {
 					t.Error("the build is stopped")
 				}
 			} else if m := rep.Problems[0].Message; !strings.Contains(m, "in /etc/token, line 3; it comes with "+anImage) {
@@ -221,7 +221,7 @@ func TestStepFindings(t *testing.T) {
 			if len(rep.Problems) != 1 || !strings.HasSuffix(rep.Problems[0].Message, c.want) {
 				t.Errorf("got %+v", rep.Problems)
 			}
-			if len(rep.Gaps) != 1 || rep.Complete || rep.Verdict("")&report.Incomplete == 0 || rep.Gaps[0].Reason != "why •••" {
+			if len(rep.Gaps) != 1 || rep.Complete || rep.Verdict(report.Threshold{})&report.Incomplete == 0 || rep.Gaps[0].Reason != "why •••" {
 				t.Errorf("gaps: %v", rep.Gaps)
 			}
 			if c.w.spans != nil {

@@ -75,7 +75,7 @@ func (g *Gate) frontend(ctx context.Context, c client.Client) (*client.Result, e
 		return res, nil
 	}
 	rep := f.report()
-	if g.stops(rep.Verdict(g.o.FailOn)) {
+	if g.stops(rep.Verdict(g.threshold())) {
 		return nil, stopped(rep)
 	}
 	return res, nil

@@ -50,8 +50,10 @@ type Options struct {
 	// build; "": this program's.
 	Scanner string
 
-	// FailOn is the severity from which on a leak stops a build; "": low.
+	// FailOn is the severity from which on a leak stops a build; "": medium.
 	FailOn report.Severity
+	// MinConfidence is how sure a finding must be to stop a build; "": medium.
+	MinConfidence report.Confidence
 	// FailOnBase is the same for what the rules find in what is others' work:
 	// base images, and the trees of package managers; "" and "never": it is told,
 	// and stops nothing. A secret of the build's own stops it anywhere.
@@ -124,7 +126,8 @@ func scanning(o Options) (*Gate, error) {
 		}
 		o.Rules = set
 	}
-	o.FailOn = cmp.Or(o.FailOn, report.SeverityLow)
+	o.FailOn = cmp.Or(o.FailOn, report.SeverityMedium)
+	o.MinConfidence = cmp.Or(o.MinConfidence, report.ConfidenceMedium)
 	o.FailOnBase = cmp.Or(o.FailOnBase, "never")
 	o.Version = cmp.Or(o.Version, "dev")
 	if o.Key == nil {
@@ -188,4 +191,9 @@ func (g *Gate) Close() error {
 	err := g.up.Close()
 	g.values().Wipe()
 	return err
+}
+
+// threshold is what stops a build.
+func (g *Gate) threshold() report.Threshold {
+	return report.Threshold{Severity: g.o.FailOn, Confidence: g.o.MinConfidence}
 }

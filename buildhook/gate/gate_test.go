@@ -76,7 +76,7 @@ func TestNew(t *testing.T) {
 	if c.cacheName() != d.cacheName() || len(c.cacheName()) != 32 {
 		t.Errorf("with one key: %s and %s", c.cacheName(), d.cacheName())
 	}
-	if c.o.FailOn != report.SeverityLow || c.o.FailOnBase != "never" {
+	if c.o.FailOn != report.SeverityMedium || c.o.FailOnBase != "never" {
 		t.Errorf("the zero values are %s and %s", c.o.FailOn, c.o.FailOnBase)
 	}
 	if b, err := c.prints(); b != nil || err != nil {

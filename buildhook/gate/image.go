@@ -56,14 +56,14 @@ func (g *Gate) scanImage(ctx context.Context, image string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !rep.Complete && rep.Verdict(g.o.FailOn)&report.Leaks == 0 {
+	if !rep.Complete && rep.Verdict(g.threshold())&report.Leaks == 0 {
 		return "", fmt.Errorf("%s", rep.Summary())
 	}
 	var text strings.Builder
 	for _, h := range slices.SortedFunc(maps.Keys(found), func(a, b hit) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.path, b.path)) }) {
 		fmt.Fprintf(&text, "CRITICAL: %s - %s is in %s\n", knownID, h.name, report.Escape(string(values.Mask([]byte(h.path)))))
 	}
-	if rep.Verdict(g.o.FailOn)&report.Leaks != 0 {
+	if rep.Verdict(g.threshold())&report.Leaks != 0 {
 		if err := report.WriteText(&text, rep, report.TextOptions{Width: 100}); err != nil {
 			return "", err
 		}

@@ -114,10 +114,10 @@ func (f *findings) sources(b *build) {
 					f.rep.Gaps = append(f.rep.Gaps, report.Gap{Kind: report.GapLimit, Blob: f.mask(t.name), Reason: f.mask(err.Error())})
 					break
 				}
-				if m.Rule.Confidence == rules.ConfidenceLow {
+				if m.Confidence == rules.ConfidenceLow || m.Rule.Class == rules.ClassGeneric || m.Severity == rules.SeverityInfo {
 					continue // a variable's name and value: what of it is a secret is in the config
 				}
-				told(report.Problem{Check: m.Rule.ID, Title: m.Rule.Title, Rule: m.Rule.ID, Severity: report.Severity(m.Rule.Severity), Key: m.Key,
+				told(report.Problem{Check: m.Rule.ID, Title: m.Rule.Title, Rule: m.Rule.ID, Severity: report.Severity(m.Severity), Confidence: report.Confidence(m.Confidence), Key: m.Key,
 					Secret: report.PreviewOf(m.Secret), Message: m.Rule.Title}, int(m.SecretOffset))
 			}
 			for _, h := range byName(f.known.Find(info.Data)) {
@@ -202,8 +202,10 @@ func (g *Gate) isSecret(name, value string) bool {
 }
 
 func (g *Gate) recognised(text string) bool {
-	for _, err := range g.scanner.ScanBytes("", []byte(text)) {
-		return err == nil
+	for m, err := range g.scanner.ScanBytes("", []byte(text)) {
+		if err == nil && m.Severity != rules.SeverityInfo && m.Rule.Class != rules.ClassGeneric {
+			return true
+		}
 	}
 	return false
 }

@@ -37,7 +37,7 @@ func RunGenerator(ctx context.Context, o Options, getenv func(string) string) er
 	if err != nil {
 		return err
 	}
-	if g.stops(rep.Verdict(g.o.FailOn)) {
+	if g.stops(rep.Verdict(g.threshold())) {
 		var text strings.Builder
 		if err := report.WriteText(&text, rep, report.TextOptions{Width: 100}); err != nil {
 			return err

@@ -29,6 +29,7 @@ import (
 // --leakscan-, so that the others can be passed on untouched.
 type gateFlags struct {
 	failOn     string
+	confidence string
 	failOnBase string
 	onError    string
 	check      string
@@ -38,7 +39,8 @@ type gateFlags struct {
 }
 
 func (f *gateFlags) register(fs *pflag.FlagSet, prefix string) {
-	fs.StringVar(&f.failOn, prefix+"fail-on", "low", "stop a build with leaks of this `severity` and above: low, medium, high, critical, never")
+	fs.StringVar(&f.failOn, prefix+"fail-on", "medium", "stop a build with leaks of this `severity` and above: low, medium, high, critical, never")
+	fs.StringVar(&f.confidence, prefix+"min-confidence", "medium", "and of this `confidence` and above: low, medium, high")
 	fs.StringVar(&f.failOnBase, prefix+"fail-on-base", "never", "the same for what others have made: base images, and the trees of package managers")
 	fs.StringVar(&f.onError, prefix+"on-error", "stop", "a build that can't be scanned: stop or warn")
 	fs.StringVar(&f.check, prefix+"check", "stop", "check the Dockerfile first: stop (at problems that are high or critical), warn or off")
@@ -50,10 +52,13 @@ func (f *gateFlags) register(fs *pflag.FlagSet, prefix string) {
 // options are the flags as the gate has them.
 func (f *gateFlags) options(a *app) (gate.Options, error) {
 	o := gate.Options{Version: leakscan.Version(), Scanner: f.scanner, Attest: f.attest, FailOn: report.Severity(f.failOn), FailOnBase: report.Severity(f.failOnBase)}
-	for _, s := range []report.Severity{o.FailOn, o.FailOnBase} {
-		if s != "never" && s.Rank() == 0 {
-			return o, usage(unknownLevel, s)
-		}
+	threshold, err := thresholdOf(f.failOn, f.confidence)
+	if err != nil {
+		return o, err
+	}
+	o.MinConfidence = threshold.Confidence
+	if o.FailOnBase != "never" && o.FailOnBase.Rank() < 1 {
+		return o, usage(unknownLevel, o.FailOnBase)
 	}
 	switch f.onError {
 	case "stop":
@@ -65,7 +70,6 @@ func (f *gateFlags) options(a *app) (gate.Options, error) {
 	if !slices.Contains([]string{"stop", "warn", "off"}, f.check) {
 		return o, usage(unknownCheck, f.check)
 	}
-	var err error
 	if o.Rules, err = loadRules(f.config); err != nil {
 		return o, err
 	}
@@ -79,7 +83,7 @@ func (f *gateFlags) options(a *app) (gate.Options, error) {
 	o.Told = func(rep *report.Check) { // a leak is told by the build itself
 		mu.Lock()
 		defer mu.Unlock()
-		if rep.Verdict(o.FailOn) == 0 || o.LetThrough {
+		if rep.Verdict(threshold) == 0 || o.LetThrough {
 			for _, g := range rep.Gaps {
 				fmt.Fprintln(a.stderr, "leakscan: "+report.Escape(g.Reason))
 			}
@@ -268,7 +272,7 @@ func (a *app) checkFirst(f *gateFlags, run func(check.Options) (*report.Check, e
 		return false, err
 	}
 	fmt.Fprintln(a.stderr)
-	if f.check == "stop" && rep.Verdict(report.SeverityHigh)&report.Leaks != 0 {
+	if f.check == "stop" && rep.Verdict(report.Threshold{Severity: report.SeverityHigh, Confidence: report.ConfidenceLow})&report.Leaks != 0 {
 		fmt.Fprintln(a.stderr, checkStopped)
 		a.code = int(report.Leaks)
 		return false, nil

@@ -71,10 +71,15 @@ func (a *app) checkCommand() *cobra.Command {
 }
 
 // check checks what the arguments name, and mends it if asked to.
+// threshold is that of a check, whose problems are all worth a look.
+func (f *checkFlags) threshold() report.Threshold {
+	return report.Threshold{Severity: report.Severity(f.failOn), Confidence: report.ConfidenceLow}
+}
+
 func (a *app) check(ctx context.Context, f *checkFlags, args []string) error {
 	failOn := report.Severity(f.failOn)
 	switch {
-	case failOn != "never" && failOn.Rank() == 0:
+	case failOn != "never" && failOn.Rank() < 1:
 		return usage(unknownLevel, f.failOn)
 	case !slices.Contains([]string{"", "auto", "always", "never"}, f.color):
 		return usage(unknownColor, f.color)
@@ -114,7 +119,7 @@ func (a *app) check(ctx context.Context, f *checkFlags, args []string) error {
 	if set != nil {
 		rep.Notes = append(rep.Notes, report.Note{Text: rulesNote(f.config, set)})
 	}
-	a.code = int(rep.Verdict(failOn))
+	a.code = int(rep.Verdict(f.threshold()))
 	for _, out := range outs {
 		if err := a.render(out, f.color, checkRendering(rep)); err != nil {
 			a.code |= exitIncomplete
@@ -232,8 +237,8 @@ func (a *app) explain(id string) error {
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(set.Rules, func(r rules.Rule) bool { return r.ID == id }) {
-			return a.listRules(set, []string{id}, "text", false)
+		if r := set.Rule(id); r != nil {
+			return a.explainRule(r)
 		}
 		msg := fmt.Sprintf(noSuchCheck, id)
 		if near := set.Nearest(id); near != "" {

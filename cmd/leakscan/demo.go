@@ -14,7 +14,7 @@ import (
 )
 
 // demoSecrets is how many secrets testimage.Leaky has.
-const demoSecrets = 7
+const demoSecrets = 8
 
 func (a *app) demoCommand() *cobra.Command {
 	var f scanFlags

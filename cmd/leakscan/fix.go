@@ -29,7 +29,7 @@ func (a *app) fix(ctx context.Context, f *checkFlags, args []string, o check.Opt
 			a.print(escapeLines(string(diff.Diff(old, file.OldShown, file.Name, file.NewShown))))
 		}
 		a.advise(fix)
-		a.code = int(before.Verdict(report.Severity(f.failOn)))
+		a.code = int(before.Verdict(f.threshold()))
 		return nil
 	}
 	if err := fix.Write(); err != nil {
@@ -47,7 +47,7 @@ func (a *app) fix(ctx context.Context, f *checkFlags, args []string, o check.Opt
 	if err != nil {
 		return &usageError{err}
 	}
-	a.code = int(after.Verdict(report.Severity(f.failOn)))
+	a.code = int(after.Verdict(f.threshold()))
 	outs, err := a.outputs(f.outputs)
 	if err != nil {
 		return err

@@ -90,6 +90,33 @@ func (a *app) listRules(set *rules.Set, ids []string, format string, verbose boo
 	return nil
 }
 
+// explainRule shows the page of a rule.
+func (a *app) explainRule(r *rules.Rule) error {
+	l := &listing{width: 100}
+	p := r.Page()
+	fmt.Fprintf(&l.out, "%s (%s, %s confidence)\n%s\n\n", report.Escape(r.ID), r.Severity, r.Confidence, report.Escape(r.Title))
+	l.field(labelText, p.About)
+	l.field(labelLeaks, p.Leaks)
+	l.field(labelRevoke, p.Revoke)
+	l.field(labelFix, p.Fix)
+	l.field(labelDocs, p.Docs)
+	l.examples(labelFinds, p.Finds)
+	l.examples(labelPasses, p.Passes)
+	fmt.Fprintf(&l.out, "\n"+howRuleRuns+"\n", r.ID)
+	_, err := a.stdout.Write(l.out.Bytes())
+	return err
+}
+
+// examples writes texts of several lines behind a label.
+func (l *listing) examples(label string, texts []string) {
+	for _, t := range texts {
+		for line := range strings.Lines(t) {
+			l.lines(label, report.Escape(strings.TrimRight(line, "\n")))
+			label = ""
+		}
+	}
+}
+
 // choose returns what concerns the rules with these IDs, in their order; all of
 // it if there are none.
 func choose(all []detect.Explanation, set *rules.Set, ids []string) ([]detect.Explanation, error) {

@@ -21,14 +21,16 @@ import (
 
 // scanFlags are the flags of a scan.
 type scanFlags struct {
-	outputs  []string
-	failOn   string
-	show     string
-	progress string
-	color    string
-	workers  int
-	maxBytes int64
-	config   string // of scan only
+	outputs       []string
+	failOn        string
+	minConfidence string
+	all           bool
+	show          string
+	progress      string
+	color         string
+	workers       int
+	maxBytes      int64
+	config        string // of scan only
 	openFlags
 }
 
@@ -49,7 +51,9 @@ func (f *openFlags) options(a *app) layerwalk.Options {
 
 func (f *scanFlags) register(fs *pflag.FlagSet) {
 	fs.StringArrayVarP(&f.outputs, "output", "o", nil, "write a report as `FORMAT[=FILE]`, text or json; repeatable (default text)")
-	fs.StringVar(&f.failOn, "fail-on", "low", "exit with 1 for findings of this `severity` and above: low, medium, high, critical, never")
+	fs.StringVar(&f.failOn, "fail-on", "medium", "exit with 1 for findings of this `severity` and above: low, medium, high, critical, never")
+	fs.StringVar(&f.minConfidence, "min-confidence", "medium", "and of this `confidence` and above: low, medium, high")
+	fs.BoolVar(&f.all, "all", false, "show what is known to be harmless, too: placeholders, published examples, the tests of packages")
 	fs.StringVar(&f.show, "show-secrets", "", "show the secrets in clear, on a terminal only; =force: wherever the report goes")
 	fs.Lookup("show-secrets").NoOptDefVal = "terminal"
 	fs.StringVar(&f.progress, "progress", "auto", "show what is being read, on the standard error: auto, plain, tty, quiet")
@@ -89,9 +93,9 @@ type output struct {
 // report checks the flags, scans, writes what was asked for and sets the exit
 // code.
 func (a *app) report(f *scanFlags, scan func(leakscan.Options) (*report.Report, error)) error {
-	failOn := report.Severity(f.failOn)
-	if failOn != "never" && failOn.Rank() == 0 {
-		return usage(unknownLevel, f.failOn)
+	threshold, err := thresholdOf(f.failOn, f.minConfidence)
+	if err != nil {
+		return err
 	}
 	switch {
 	case f.workers < 0:
@@ -133,7 +137,7 @@ func (a *app) report(f *scanFlags, scan func(leakscan.Options) (*report.Report, 
 	if set != nil {
 		rep.Notes = append(rep.Notes, report.Note{Text: rulesNote(f.config, set)})
 	}
-	a.code = int(rep.Verdict(failOn))
+	a.code = int(rep.Verdict(threshold))
 	for _, out := range outs {
 		var reveal func(*report.Finding) (string, bool)
 		if f.show == "force" || f.show == "terminal" && out.file == "" {
@@ -160,6 +164,18 @@ func (a *app) report(f *scanFlags, scan func(leakscan.Options) (*report.Report, 
 		fmt.Fprintln(a.stderr, "leakscan: "+interrupted)
 	}
 	return nil
+}
+
+// thresholdOf reads --fail-on and --min-confidence.
+func thresholdOf(failOn, confidence string) (report.Threshold, error) {
+	t := report.Threshold{Severity: report.Severity(failOn), Confidence: report.Confidence(confidence)}
+	if t.Severity != "never" && t.Severity.Rank() < 1 {
+		return t, usage(unknownLevel, failOn)
+	}
+	if t.Confidence.Rank() < 1 {
+		return t, usage(unknownConfidence, confidence)
+	}
+	return t, nil
 }
 
 // outputs reads the -o flags. The one for the standard output, if there is
@@ -260,7 +276,7 @@ func (a *app) write(o *output, rep *report.Report, f *scanFlags, reveal func(*re
 	return a.render(o, f.color, rendering{
 		json: func(w io.Writer) error { return report.WriteJSON(w, rep, report.JSONOptions{Reveal: reveal}) },
 		text: func(w io.Writer, to report.TextOptions) error {
-			to.Reveal = reveal
+			to.Reveal, to.All = reveal, f.all
 			return report.WriteText(w, rep, to)
 		},
 	})

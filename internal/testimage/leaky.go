@@ -22,7 +22,7 @@ func Leaky(name string) Image {
 			}},
 			{CreatedBy: "ENV STRIPE_API_KEY=" + stripe, Empty: true},
 			{CreatedBy: "COPY .env /app/.env # buildkit", Entries: []Entry{
-				File("app/.env", "# settings of the demo\nAWS_ACCESS_KEY_ID="+aws+"\nLOG_LEVEL=info\n"),
+				File("app/.env", "# settings of the demo\nAWS_ACCESS_KEY_ID="+aws+"\nAWS_SECRET_ACCESS_KEY="+AWSSecretKey(8)+"\nLOG_LEVEL=info\n"),
 			}},
 			{CreatedBy: "COPY .npmrc /root/.npmrc # buildkit", Entries: []Entry{
 				File("root/", ""), File("root/.npmrc", "//registry.npmjs.org/:_authToken="+npm+"\n"),

@@ -2,6 +2,7 @@ package testimage
 
 import (
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
 	"strings"
 )
@@ -27,17 +28,33 @@ func random(seed uint64, alphabet string, n int) string {
 	return string(b)
 }
 
+// Checksummed puts together a token that ends with the CRC-32 of its body, in
+// six digits of base 62, as GitHub's and npm's do.
+func Checksummed(prefix, body string) string {
+	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	sum := crc32.ChecksumIEEE([]byte(body))
+	var end [6]byte
+	for i := len(end) - 1; i >= 0; i-- {
+		end[i] = digits[sum%62]
+		sum /= 62
+	}
+	return prefix + body + string(end[:])
+}
+
 // AWSKeyID is an access key ID of AWS.
 func AWSKeyID(seed uint64) string { return "AK" + "IA" + random(seed, base32, 16) }
 
+// AWSSecretKey is the secret half of an access key of AWS.
+func AWSSecretKey(seed uint64) string { return random(seed, alnum+"+/", 40) }
+
 // GitHubToken is a classic personal access token of GitHub.
-func GitHubToken(seed uint64) string { return "gh" + "p_" + random(seed, alnum, 36) }
+func GitHubToken(seed uint64) string { return Checksummed("gh"+"p_", random(seed, alnum, 30)) }
 
 // StripeKey is a live secret key of Stripe.
 func StripeKey(seed uint64) string { return "sk_" + "live_" + random(seed, alnum, 24) }
 
 // NPMToken is an access token of npm.
-func NPMToken(seed uint64) string { return "np" + "m_" + random(seed, lower+digits, 36) }
+func NPMToken(seed uint64) string { return Checksummed("np"+"m_", random(seed, lower+digits, 30)) }
 
 // SlackToken is a bot token of Slack.
 func SlackToken(seed uint64) string {

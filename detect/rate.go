@@ -1,0 +1,88 @@
+package detect
+
+import (
+	"bytes"
+
+	"github.com/leakscan/leakscan/formats"
+	"github.com/leakscan/leakscan/rules"
+)
+
+// rating is how much a match counts: what its rule says, and what is known
+// about this very match.
+type rating struct {
+	severity   rules.Severity
+	confidence rules.Confidence
+	info       string // why it is of severity info; "": it isn't
+	note       string
+}
+
+// rate judges a secret that rule r found in the file at path.
+func (s *Scanner) rate(r *rule, path string, secret []byte) rating {
+	v := rating{severity: r.Severity, confidence: r.Confidence}
+	if r.Valid != "" {
+		f := check(r.Valid, secret, s.now)
+		v.info, v.note = f.info, f.note
+		if f.severity != "" {
+			v.severity = f.severity
+		}
+	}
+	if what, ok := published(secret); ok {
+		v.info = what
+	}
+	if v.info == "" && r.Pattern != "" && formats.Classify("", secret) == formats.Placeholder {
+		v.info = "a placeholder"
+	}
+	if v.info == "" && r.Pattern != "" && r.Valid != "pem" && madeUp(secret) {
+		v.info = "made up: it has EXAMPLE in it, or counts"
+	}
+	s.ratePlace(&v, r, path)
+	return v
+}
+
+// ratePlace takes into account where it lies. A path alone never hides: what
+// is in a package's tests is told as info, and what a weak rule sees in a
+// package is less sure.
+func (s *Scanner) ratePlace(v *rating, r *rule, path string) {
+	packaged, fixture := formats.Packaged(path)
+	switch {
+	case !packaged:
+	case fixture && v.info == "":
+		v.info = "in the tests or the documentation of a package"
+	case r.Class != rules.ClassSpecific, !r.Parsed && formats.Source(path):
+		v.confidence = rules.ConfidenceLow
+	case v.confidence == rules.ConfidenceHigh && v.severity != rules.SeverityCritical:
+		v.confidence = rules.ConfidenceMedium
+	}
+	if v.info != "" {
+		v.severity = rules.SeverityInfo
+	}
+}
+
+// madeUp reports whether a value was typed and not issued: it has the word
+// EXAMPLE, a run of characters that count (1234567, abcdefg), or one of xxxxxx
+// or 000000. Of random tokens of 40 letters and digits one in a million has
+// such a run.
+func madeUp(secret []byte) bool {
+	if bytes.Contains(secret, []byte("EXAMPLE")) || bytes.Contains(secret, []byte("example")) {
+		return true
+	}
+	up, same := 1, 1
+	for i := 1; i < len(secret); i++ {
+		a, b := secret[i-1], secret[i]
+		switch {
+		case b == a+1 && isAlnum(b) && isAlnum(a), a == '9' && b == '0':
+			up++
+		default:
+			up = 1
+		}
+		if a == b && (a|0x20 == 'x' || a == '0' || a == '*' || a == '.') {
+			same++
+		} else {
+			same = 1
+		}
+		if up >= 7 || same >= 6 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,406 @@
+package formats
+
+import (
+	"bytes"
+	"strings"
+)
+
+// Settings and source code: a literal that is assigned to something whose name
+// says that it is a secret. No form of the value is asked for, so the name, the
+// value and the place have to make up for it.
+
+// The rules of this file.
+const (
+	ruleSetting = "password-in-settings" // .env, YAML, JSON, …
+	ruleSource  = "password-in-source"   // a quoted literal in a program
+)
+
+// style is how a kind of file writes values down.
+type style int
+
+const (
+	noStyle   style = iota
+	lineStyle       // NAME=value up to the end of the line
+	yamlStyle       // name: value
+	jsonStyle       // "name": "value"
+	xmlStyle        // <name>value</name>, name="value"
+	codeStyle       // name = "value": only quoted
+	tomlStyle       // name = "value", of settings
+)
+
+// styleOf says how the file at a path, in lower case, writes values down.
+func styleOf(path, base string) style {
+	if path == "" {
+		return lineStyle
+	}
+	if strings.HasPrefix(base, ".env") || base == "env" || strings.HasSuffix(base, ".env") || strings.HasPrefix(base, "environment") {
+		return lineStyle
+	}
+	if strings.HasPrefix(base, "docker-compose") || strings.HasPrefix(base, "compose.") {
+		return yamlStyle
+	}
+	dot := strings.LastIndexByte(base, '.')
+	if dot < 0 {
+		switch base {
+		case "dockerfile", "containerfile", "makefile", "profile", "bashrc", "zshrc", "credentials", "secrets", "config":
+			return lineStyle
+		case "jenkinsfile", "vagrantfile", "rakefile", "fastfile", "gemfile":
+			return codeStyle
+		}
+		return noStyle
+	}
+	switch base[dot+1:] {
+	case "ini", "conf", "cnf", "cfg", "config", "properties", "props", "rc", "profile", "bashrc", "zshrc", "bash_profile", "zprofile", "service", "dockerfile", "containerfile", "local", "sample", "dist", "mk", "secret", "secrets", "creds", "txt":
+		return lineStyle
+	case "yml", "yaml":
+		return yamlStyle
+	case "json", "json5", "jsonc", "ipynb", "tfstate", "har":
+		return jsonStyle
+	case "xml", "plist", "xcconfig", "csproj", "pubxml", "settings", "resx":
+		return xmlStyle
+	case "toml", "tfvars", "hcl", "tf":
+		return tomlStyle
+	case "py", "js", "mjs", "cjs", "ts", "tsx", "jsx", "rb", "php", "phtml", "java", "go", "cs", "vb", "sh", "bash", "zsh", "ksh", "fish", "pl", "pm", "lua", "kt", "kts", "scala", "swift", "groovy", "gradle", "ps1", "psm1", "bat", "cmd", "sql", "r", "dart", "ex", "exs", "erl", "clj", "c", "cc", "cpp", "h", "hpp", "m", "mm", "rs", "vue", "svelte", "html", "htm", "jsp", "asp", "aspx", "cshtml", "erb", "tcl", "awk", "f90", "jl", "nim", "hs", "ml", "coffee", "elm", "zig", "pas", "d", "v", "sol":
+		return codeStyle
+	}
+	return noStyle
+}
+
+// assignments adds the literals that are assigned to names of secrets.
+func assignments(d *doc) {
+	st := styleOf(d.path, d.base)
+	if st == noStyle || translated(d.path) {
+		return
+	}
+	t := d.text
+	for i := 0; i < len(t); i++ {
+		switch t[i] {
+		case '=', ':', '>', ',', '(':
+		default:
+			continue
+		}
+		i = d.assignment(st, i)
+	}
+}
+
+// translated reports whether a file holds the words of a user interface.
+func translated(path string) bool {
+	for _, s := range []string{"/locale", "/i18n", "/lang/", "/langs/", "/languages/", "translation", "/l10n/", "/messages_", "/messages.", "/nls/"} {
+		if strings.Contains(path, s) {
+			return true
+		}
+	}
+	return strings.HasPrefix(path, "locale") || strings.HasPrefix(path, "i18n/") || strings.HasPrefix(path, "lang/")
+}
+
+// assignment looks at an operator at t[at], and returns where to go on.
+func (d *doc) assignment(st style, at int) int {
+	t := d.text
+	op := t[at]
+	if op == '>' && st != xmlStyle && !(at > 0 && t[at-1] == '=') || (op == ',' || op == '(') && st != codeStyle {
+		return at
+	}
+	// The name ends before the operator, and what may stand between them.
+	end := at
+	for end > 0 && at-end < 8 && strings.IndexByte(" \t\"'`]=:?\\", t[end-1]) >= 0 {
+		end--
+	}
+	from := end
+	for from > 0 && end-from < 64 && isNamePart(t[from-1]) {
+		from--
+	}
+	if end-from < 2 || !mayName(t[from:end]) {
+		return at
+	}
+	key := string(bytes.Trim(t[from:end], ".-"))
+	quotedKey := end < at && from > 0 && (t[from-1] == '"' || t[from-1] == '\'')
+	switch op {
+	case ',': // define('DB_PASSWORD', 'x'), put("password", "x")
+		if !quotedKey {
+			return at
+		}
+	case '(': // setPassword("x")
+		if !(len(key) > 3 && strings.EqualFold(key[:3], "set")) {
+			return at
+		}
+		key = key[3:]
+	case '>':
+		if st == xmlStyle && !xmlTag(t, from, end, at) {
+			return at
+		}
+	case ':':
+		if st == lineStyle && quotedKey == false && !spaced(t, at) {
+			return at
+		}
+	}
+	if !SecretName(key) {
+		return at
+	}
+	vf, vt, quoted, next := assignedValue(t, st, at+1)
+	if vf >= vt {
+		return max(at, next)
+	}
+	rule := ruleSetting
+	if st == codeStyle {
+		rule = ruleSource
+		if !quoted {
+			return at
+		}
+	}
+	if v := t[vf:vt]; credible(key, v, st, quoted) {
+		d.secret(rule, key, vf, vt, "")
+	}
+	return max(at, next-1)
+}
+
+// spaced reports whether the operator stands before a blank, as in YAML.
+func spaced(t []byte, at int) bool { return at+1 < len(t) && (t[at+1] == ' ' || t[at+1] == '"') }
+
+func isNamePart(c byte) bool {
+	return low(c) >= 'a' && low(c) <= 'z' || c >= '0' && c <= '9' || c == '_' || c == '-' || c == '.'
+}
+
+// mayName is a cheap question: can SecretName say yes?
+func mayName(name []byte) bool {
+	for i := 0; i+1 < len(name); i++ {
+		var w string
+		switch low(name[i]) {
+		case 'p':
+			w = "pass|pwd|pw|passphrase|privatekey|pat|private|pepper"
+		case 's':
+			w = "secret|salt|sign|storage"
+		case 't':
+			w = "token"
+		case 'k':
+			w = "key"
+		case 'c':
+			w = "cred|connection"
+		case 'a':
+			w = "auth|apikey"
+		case 'd':
+			w = "dsn"
+		case 'b':
+			w = "bearer"
+		case 'w':
+			w = "webhook"
+		default:
+			continue
+		}
+		for word := range strings.SplitSeq(w, "|") {
+			if len(name)-i >= len(word) && foldEq(name[i:i+len(word)], word) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// xmlTag reports whether t[from:end] is the name of the element whose start tag
+// ends at t[at].
+func xmlTag(t []byte, from, end, at int) bool {
+	return end == at && from > 0 && t[from-1] == '<'
+}
+
+const maxValue = 512
+
+// assignedValue finds the value behind an operator: t[from:to], whether it was quoted,
+// and where what follows begins.
+func assignedValue(t []byte, st style, at int) (from, to int, quoted bool, next int) {
+	i := at
+	for i < len(t) && i-at < 40 && (t[i] == ' ' || t[i] == '\t' || t[i] == '=' || t[i] == '>' && st != xmlStyle) {
+		i++
+	}
+	// @"x" of C#, b"x" and u"x" of Python, and \" in a string of JSON.
+	for i+1 < len(t) && (t[i] == '@' || t[i] == 'b' || t[i] == 'u' || t[i] == 'r' || t[i] == '\\') && (t[i+1] == '"' || t[i+1] == '\'') {
+		i++
+	}
+	if i >= len(t) {
+		return 0, 0, false, i
+	}
+	if q := t[i]; q == '"' || q == '\'' || q == '`' && st == codeStyle {
+		for k := i + 1; k < len(t) && k-i <= maxValue; k++ {
+			switch {
+			case t[k] == '\n':
+				return 0, 0, false, k
+			case t[k] == '\\' && k+1 < len(t) && t[k+1] != q:
+				k++
+			case t[k] == '\\' && k+1 < len(t): // an escaped quote ends what began with one
+				if i > 0 && t[i-1] == '\\' {
+					return i + 1, k, true, k + 2
+				}
+				k++
+			case t[k] == q:
+				return i + 1, k, true, k + 1
+			}
+		}
+		return 0, 0, false, i + 1
+	}
+	stop := "\n\r"
+	switch st {
+	case xmlStyle:
+		stop = "<\n\r"
+	case jsonStyle:
+		stop = ",}] \t\n\r"
+	case yamlStyle:
+		stop = ",}\n\r"
+		if !inFlow(t, at) {
+			stop = "\n\r"
+		}
+	case codeStyle:
+		stop = " \t\n\r;,)"
+	case tomlStyle:
+		stop = " \t\n\r,#"
+	}
+	k := i
+	for k < len(t) && k-i <= maxValue && strings.IndexByte(stop, t[k]) < 0 {
+		if t[k] == '#' && k > i && (t[k-1] == ' ' || t[k-1] == '\t') {
+			break // a comment
+		}
+		k++
+	}
+	next = k
+	for k > i && (t[k-1] == ' ' || t[k-1] == '\t' || t[k-1] == ';') {
+		k--
+	}
+	if k-i > maxValue {
+		return 0, 0, false, next
+	}
+	return i, k, false, next
+}
+
+// inFlow reports whether a value of YAML is inside of braces on its line.
+func inFlow(t []byte, at int) bool {
+	line := t[bytes.LastIndexByte(t[:at], '\n')+1 : at]
+	return bytes.Count(line, []byte("{")) > bytes.Count(line, []byte("}"))
+}
+
+// credible reports whether a value can be what its name promises, and nothing
+// that only has the name of it.
+func credible(key string, v []byte, st style, quoted bool) bool {
+	if len(v) < 4 || Classify(key, v) == Reference {
+		return false
+	}
+	if st == codeStyle && (v[0] == '#' || v[0] == '.' || v[0] == '/') {
+		return false // a selector, a path
+	}
+	if bytes.Contains(v, []byte("://")) {
+		return false // a password in it is a rule of its own
+	}
+	password := isPassword(key)
+	words, digits, symbols := 0, 0, 0
+	var lower, upper bool
+	for i, c := range v {
+		switch {
+		case c >= '0' && c <= '9':
+			digits++
+		case c >= 'a' && c <= 'z':
+			lower = true
+		case c >= 'A' && c <= 'Z':
+			upper = true
+		case c == ' ':
+			words++
+		case c < ' ' || c == 0x7f:
+			return false
+		case c == '.' && i > 0 && i < len(v)-1, c == '_', c == '-', c == '/':
+		default:
+			symbols++
+		}
+	}
+	if words > 0 && !(quoted && password && words < 6 && digits+symbols > 1) {
+		return false // a sentence
+	}
+	if bytes.ContainsAny(v, "(){}[]<>|") && st != lineStyle && (!password || bytes.Contains(v, []byte("()")) || isCall(v)) {
+		return false
+	}
+	if digits == len(v) {
+		return password && len(v) >= 4 && st != jsonStyle && (quoted || st == lineStyle || st == yamlStyle) || password && quoted
+	}
+	if isPathLike(v) || typeNames[strings.ToLower(string(v))] || SecretName(string(v)) && symbols == 0 && digits < 3 || isVersion(v) {
+		return false
+	}
+	mixed := digits > 0 && (lower || upper) || lower && upper && !camel(v) || symbols > 0
+	if st == codeStyle {
+		if !password {
+			return mixed && digits > 1 && len(v) >= 10 && symbols < 3
+		}
+		return len(v) >= 5 && (mixed || len(v) >= 6 && lower && !bytes.ContainsAny(v, "._-/"))
+	}
+	if password {
+		return true
+	}
+	// A token or a key has some length, and is no word.
+	return len(v) >= 8 && mixed && (digits > 0 || symbols > 0)
+}
+
+// isPassword reports whether the last words of a name say that a person chose
+// the value.
+func isPassword(key string) bool {
+	l := strings.ToLower(key)
+	for _, w := range []string{"pass", "pwd", "passwd", "passphrase", "pw", "passwort"} {
+		if strings.Contains(l, w) {
+			return true
+		}
+	}
+	return false
+}
+
+func isCall(v []byte) bool {
+	i := bytes.IndexByte(v, '(')
+	return i > 0 && isNamePart(v[i-1])
+}
+
+func isPathLike(v []byte) bool {
+	if bytes.HasPrefix(v, []byte("/")) || bytes.HasPrefix(v, []byte("./")) || bytes.HasPrefix(v, []byte("~/")) || bytes.HasPrefix(v, []byte("../")) || bytes.HasPrefix(v, []byte("C:\\")) {
+		return wordy(bytes.ReplaceAll(v[1:], []byte("~"), nil)) || bytes.Count(v, []byte("/")) > 1 && !bytes.ContainsAny(v, "+=")
+	}
+	for _, ext := range []string{".key", ".pem", ".crt", ".cer", ".json", ".yml", ".yaml", ".toml", ".txt", ".env", ".conf", ".pub", ".jks", ".p12", ".pfx", ".sh", ".py", ".js", ".html", ".php", ".com", ".org", ".net", ".io"} {
+		if len(v) > len(ext) && foldEq(v[len(v)-len(ext):], ext) {
+			return true
+		}
+	}
+	// a.dotted.name, as of a setting or a message
+	parts := bytes.Split(v, []byte("."))
+	if len(parts) < 3 {
+		return false
+	}
+	for _, p := range parts {
+		if !isName(p) || mixedUp(p) {
+			return false
+		}
+	}
+	return true
+}
+
+// isVersion is for 1.2.3, v1, 2024-01-31.
+func isVersion(v []byte) bool {
+	digits := 0
+	for _, c := range v {
+		switch {
+		case c >= '0' && c <= '9':
+			digits++
+		case c == '.' || c == '-' || c == ':' || c == '/':
+		default:
+			return len(v) < 4 && (v[0] == 'v' || v[0] == 'V')
+		}
+	}
+	return digits > 0
+}
+
+// camel reports whether upper case only begins words: passwordField, UserToken.
+func camel(v []byte) bool {
+	run := 0
+	for i, c := range v {
+		up := c >= 'A' && c <= 'Z'
+		if up && i > 0 && v[i-1] >= 'a' && v[i-1] <= 'z' && run == 1 {
+			return false
+		}
+		if up {
+			run = 0
+		}
+		run++
+	}
+	return true
+}
+
+// typeNames stand where a schema or a signature has a type or a hint.
+var typeNames = map[string]bool{"string": true, "str": true, "text": true, "integer": true, "int": true, "boolean": true, "bool": true, "object": true, "array": true, "bytes": true, "varchar": true, "char": true, "secretstr": true, "plain": true, "basic": true, "bearer": true, "digest": true, "none": true, "ldap": true, "md5": true, "sha1": true, "sha256": true, "sha512": true, "bcrypt": true, "hidden": true, "input": true, "field": true, "optional": true, "required": true, "function": true, "undefined": true, "current-password": true, "new-password": true, "off": true, "self": true, "this": true, "oauth2": true, "apikey": true, "header": true, "cookie": true, "env": true, "file": true, "vault": true, "never": true, "always": true, "prompt": true, "cert-manager": true, "inherit": true, "opaque": true, "username": true, "user": true, "email": true, "kubernetes": true, "external": true, "manual": true, "auto": true, "default": true, "any": true, "enabled": true, "disabled": true}

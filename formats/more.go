@@ -1,0 +1,102 @@
+package formats
+
+import (
+	"bytes"
+	"strings"
+)
+
+// What is looked for in files of no form of their own: keys, commands, and
+// literals by their name.
+
+// wantsMore is Wants for those. It must be cheap.
+func wantsMore(p, head []byte) bool {
+	if len(p) == 0 {
+		return true
+	}
+	if wantsKey(p, head) {
+		return true
+	}
+	base := p[bytes.LastIndexByte(p, '/')+1:]
+	dot := bytes.LastIndexByte(base, '.')
+	if dot >= 0 && len(base)-dot <= 16 && moreExtensions[string(base[dot+1:])] || dot <= 0 && moreNames[string(base)] || len(base) > 4 && string(base[:4]) == ".env" {
+		return true
+	}
+	if len(head) > 2 && head[0] == '#' && head[1] == '!' || bytes.HasSuffix(base, []byte("_history")) {
+		return true
+	}
+	return bytes.Contains(p, []byte("etc/cron")) || bytes.Contains(p, []byte("cron/crontabs")) || bytes.Contains(p, []byte("etc/profile.d/"))
+}
+
+// wantsKey reports whether a file may be a key, by how it begins.
+func wantsKey(p, head []byte) bool {
+	if len(head) < 16 {
+		return false
+	}
+	switch head[0] {
+	case 'P':
+		return bytes.HasPrefix(head, []byte("PuTTY-User-Key-File-")) || bytes.HasPrefix(head, []byte("Private-key-format:"))
+	case '=':
+		return bytes.HasPrefix(head, []byte("== ed25519v1-secret"))
+	case 'u':
+		return bytes.HasPrefix(head, []byte("untrusted comment: "))
+	case '(', 'K', 'C':
+		return bytes.Contains(p, []byte("private-keys-v1.d"))
+	case 5:
+		return head[1] == 2
+	case 0xFE:
+		return head[1] == 0xED && head[2] == 0xFE
+	case 0xCE:
+		return head[1] == 0xCE && head[2] == 0xCE
+	case 0x30:
+		return head[1] == 0x82 || head[1] == 0x81 || head[1] < 0x80
+	case 0x94, 0x95, 0x9c, 0x9d, 0xc5, 0xc7:
+		return pgpSecret(append(head[:len(head):len(head)], make([]byte, 32)...))
+	case '-':
+		return bytes.Contains(p, []byte("ssh_host_")) || bytes.HasPrefix(head, []byte("-----BEGIN OpenVPN"))
+	case '#':
+		return bytes.HasPrefix(head, []byte("#\n# 2048 bit OpenVPN"))
+	case 'k':
+		return bytes.HasPrefix(head, []byte("key \""))
+	case '{':
+		return bytes.Contains(head, []byte(`"kty"`)) || bytes.Contains(head, []byte(`"ciphertext"`))
+	case '[':
+		return bytes.HasPrefix(head, []byte("[Interface]"))
+	}
+	return false
+}
+
+var moreExtensions = extensionSet(`env ini conf cnf cfg config properties props rc profile bashrc zshrc bash_profile service dockerfile containerfile local sample dist mk secret secrets creds
+	yml yaml json json5 jsonc ipynb tfstate xml plist csproj pubxml settings toml tfvars hcl tf
+	py js mjs cjs ts tsx jsx rb php phtml java go cs vb sh bash zsh ksh fish pl pm lua kt kts scala swift groovy gradle ps1 psm1 bat cmd sql r dart ex exs erl clj jsp asp aspx cshtml erb
+	jwk jwks ovpn key nsd knot cron timer`)
+
+var moreNames = extensionSet(`env dockerfile containerfile makefile gnumakefile profile bashrc zshrc credentials secrets crontab justfile procfile jenkinsfile vagrantfile rakefile fastfile
+	.profile .bashrc .zshrc .bash_profile .bash_login .zshenv .envrc .env .bash_history .zsh_history .ash_history .sh_history .history .mysql_history .psql_history .python_history .rediscli_history .dbshell`)
+
+func extensionSet(words string) map[string]bool {
+	m := map[string]bool{}
+	for w := range strings.FieldsSeq(words) {
+		m[w] = true
+	}
+	return m
+}
+
+// more adds what is found without a form.
+func (d *doc) more() {
+	hostKey(d)
+	keys(d)
+	if d.binary {
+		return
+	}
+	if packaged, _ := Packaged(d.path); !packaged {
+		// What others have published is full of examples and of names alone.
+		if d.path == "" || isScript(d.path, d.base, d.text[:min(len(d.text), 512)]) {
+			commands(d)
+		}
+		assignments(d)
+	}
+	if d.path == "" {
+		d.hits = append(d.hits, URLs(d.text)...)
+		d.hits = append(d.hits, ConnectionStrings(d.text)...)
+	}
+}

@@ -1,0 +1,44 @@
+package formats
+
+import (
+	"regexp"
+	"strings"
+	"sync"
+)
+
+// Packaged reports whether a path is where a package manager puts what others
+// have published; and if so, whether it is in a package's tests, examples or
+// documentation.
+func Packaged(path string) (packaged, fixture bool) {
+	loc := packageTrees().FindStringIndex(path)
+	if loc == nil {
+		return false, false
+	}
+	rest := strings.ToLower(path[loc[0]:])
+	if strings.HasPrefix(strings.TrimPrefix(rest, "/"), "usr/share/nginx/html/") {
+		return false, false // where a site is put, not a package
+	}
+	return true, fixtures().MatchString(rest)
+}
+
+var packageTrees = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?:^|/)(?:node_modules|bower_components|site-packages|dist-packages|go/pkg/mod|usr/local/go|usr/lib|usr/libexec|usr/share|usr/include|usr/src/(?:linux|kernels)[^/]*|lib/python[0-9.]*|lib/ruby|lib/perl5?|var/lib/(?:dpkg|apk|rpm|apt)|\.cargo/registry|\.m2/repository|\.gradle/caches|\.nuget/packages|gems/[^/]+-[0-9][^/]*|vendor/(?:bundle|cache|github\.com|golang\.org|[a-z0-9_.-]+/[a-z0-9_.-]+/(?:src|lib|tests?)))/`)
+})
+
+var fixtures = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`/(?:__?tests?__?|tests?|testing|testdata|test[_-][^/]*|[^/]*[_-]tests?|testsuite|unittests?|specs?|fixtures?|__fixtures__|mocks?|__mocks__|examples?|samples?|demos?|docs?|documentation|man|info|help|gtk-doc|doc-base|benchmarks?|bench|cookbook|snippets|licenses?)/|(?:^|[/._-])(?:readme|changelog|changes|history|news|contributing|license|copyright|security)(?:[._-][^/]*)?$|\.(?:md|markdown|rst|adoc|html?|1|3|5|7|8|txt\.gz|gz|xsd|dtd|pod)$|[._-](?:test|tests|spec|mock)s?\.[a-z0-9]+$|/test_[^/]*$`)
+})
+
+// Source reports whether a file is a program, a text or data of one, by its
+// extension: what a package has of tokens there is as public as the package.
+func Source(path string) bool {
+	base := strings.ToLower(path[strings.LastIndexByte(path, '/')+1:])
+	dot := strings.LastIndexByte(base, '.')
+	if dot <= 0 {
+		return false
+	}
+	ext := base[dot+1:]
+	return styleOf(strings.ToLower(path), base) == codeStyle || textExtensions[ext]
+}
+
+var textExtensions = extensionSet(`zip css scss less map svg txt tsv csv md rst adoc po pot mo pyc pyi pyx so a o exe dll node wasm bin dat db snap golden tmpl tpl mustache hbs ejs pug proto graphql cue bzl bazel cmake am in m4 el vim tex`)
