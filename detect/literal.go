@@ -452,11 +452,22 @@ func commonness(text []byte) float64 {
 		return 0
 	case bytes.Count(text, text[:1]) == len(text) && !isAlnum(text[0]):
 		return 2e-3 // lines of dashes
-	case strings.Contains(commonWords, string(text)):
+	case commonParts()[string(text)]:
 		return 5e-4
 	}
 	return 0
 }
+
+// commonParts has every three and four characters in a row of commonWords.
+var commonParts = sync.OnceValue(func() map[string]bool {
+	m := map[string]bool{}
+	for n := 3; n <= gramSize; n++ {
+		for i := 0; i+n <= len(commonWords); i++ {
+			m[commonWords[i:i+n]] = true
+		}
+	}
+	return m
+})
 
 // stringFrom returns the sets of seq from the i'th item on, up to a gap and no
 // longer than half of literalReach.

@@ -81,7 +81,7 @@ type use struct {
 
 func newPrefilter(rs []*rule) *prefilter {
 	f := &prefilter{lists: [][]gram{nil}}
-	b := filterBuilder{f: f, known: map[string]int{}, byGram: map[uint32][]uint32{}}
+	b := filterBuilder{f: f, known: map[string]int{}, byGram: map[uint32][]uint32{}, foldedSets: map[*byteSet][]byte{}}
 	for i, r := range rs {
 		if r.Pattern == "" {
 			continue
@@ -148,6 +148,8 @@ type filterBuilder struct {
 	f      *prefilter
 	known  map[string]int
 	byGram map[uint32][]uint32 // twice the literal, and the parity of the gram
+
+	foldedSets map[*byteSet][]byte
 }
 
 // target returns the one target for literals that look the same.
@@ -183,13 +185,23 @@ func (b *filterBuilder) target(l *literal, edge bool) *target {
 	return &b.f.literals[i]
 }
 
+// folded is foldedBytes, which is asked for the same few sets again and again.
+func (b *filterBuilder) folded(set *byteSet) []byte {
+	c, ok := b.foldedSets[set]
+	if !ok {
+		c = foldedBytes(set)
+		b.foldedSets[set] = c
+	}
+	return c
+}
+
 func (b *filterBuilder) addGrams(id uint32, sets []*byteSet, offset int) {
 	var at [gramSize][]byte
 	for i := range at {
 		if k := offset + i; k >= 0 && k < len(sets) {
-			at[i] = foldedBytes(sets[k])
+			at[i] = b.folded(sets[k])
 		} else {
-			at[i] = foldedBytes(nil)
+			at[i] = b.folded(nil)
 		}
 	}
 	for _, c0 := range at[0] {
@@ -222,7 +234,7 @@ func (b *filterBuilder) finish() {
 			ids[string(key)] = id
 			var list []gram
 			for _, x := range l {
-				list = append(list, f.literals[x/2].gram(x/2, int(x%2)))
+				list = append(list, b.gram(x/2, int(x%2)))
 			}
 			f.lists = append(f.lists, list)
 		}
@@ -236,14 +248,15 @@ func (b *filterBuilder) finish() {
 }
 
 // gram gives the comparison for one of the literal's two grams.
-func (t *target) gram(literal uint32, parity int) gram {
+func (b *filterBuilder) gram(literal uint32, parity int) gram {
+	t := &b.f.literals[literal]
 	g := gram{literal: literal, offset: int16(t.grams[parity])}
 	for i := range 8 {
 		k := t.grams[parity] + i
 		if k < 0 || k >= len(t.sets) {
 			continue
 		}
-		if c := foldedBytes(t.sets[k]); len(c) == 1 {
+		if c := b.folded(t.sets[k]); len(c) == 1 {
 			g.bytes |= uint64(c[0]) << (8 * i)
 			g.mask |= 0xFF << (8 * i)
 		}
