@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"detect":           {"rules", "formats"},
 	"formats":          {"buildhook/shellflow"},
 	"bench/train":      {"detect"},
+	"bench/quality":    {"", "internal/corpus", "report"},
 	"internal/inflate": {},
 	"layerwalk": {
 		"internal/inflate",
@@ -51,6 +52,7 @@ var mayImport = map[string][]string{
 	"":                   {"rules", "detect", "layerwalk", "report", "golang.org/x/sync/..."},
 	"cmd/leakscan":       {"", "rules", "detect", "layerwalk", "report", "buildhook/check", "buildhook/gate", "buildhook/step", "buildhook/wrap", "internal/testimage", "github.com/spf13/...", "github.com/tonistiigi/go-csvvalue", "github.com/rogpeppe/go-internal/diff", "golang.org/x/term"},
 	"internal/testimage": {"github.com/klauspost/compress/..."},
+	"internal/corpus":    {"", "internal/testimage", "layerwalk", "report", "rules"},
 	"internal/e2e":       {},
 	"bench/mkimage":      {"github.com/klauspost/compress/..."},
 	"bench/floor":        {"github.com/klauspost/compress/...", "golang.org/x/sync/..."},

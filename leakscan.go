@@ -120,7 +120,7 @@ func newScan(o Options) (*scan, error) {
 		}
 		o.Rules = set
 	}
-	scanner, err := detect.New(o.Rules, detect.Options{})
+	scanner, err := detect.For(o.Rules)
 	if err != nil {
 		return nil, err
 	}

@@ -195,6 +195,27 @@ func New(set *rules.Set, o Options) (*Scanner, error) {
 	return s, nil
 }
 
+// For returns a scanner for a set of rules with the default options. That for
+// the built-in rules, which nil means too, is made once for the process.
+func For(set *rules.Set) (*Scanner, error) {
+	builtin, err := rules.Default()
+	if err != nil {
+		return nil, fmt.Errorf("the built-in rules: %w", err)
+	}
+	if set == nil || set == builtin {
+		return builtinScanner()
+	}
+	return New(set, Options{})
+}
+
+var builtinScanner = sync.OnceValues(func() (*Scanner, error) {
+	set, err := rules.Default()
+	if err != nil {
+		return nil, err
+	}
+	return New(set, Options{})
+})
+
 // prepare makes what only a scan needs, some 10 ms of work.
 func (s *Scanner) prepare() {
 	// Two thirds of the time go into the plans, and each is for itself.

@@ -472,6 +472,7 @@ var commonParts = sync.OnceValue(func() map[string]bool {
 // stringFrom returns the sets of seq from the i'th item on, up to a gap and no
 // longer than half of literalReach.
 func stringFrom(seq []*item, i int) (sets []*byteSet) {
+	sets = make([]*byteSet, 0, literalReach/2)
 	for _, it := range seq[i:min(i+literalReach/2, len(seq))] {
 		if it.set == nil {
 			break
@@ -491,6 +492,9 @@ func chooseLiteral(seq []*item) (best literal, ok bool) {
 		}
 		if lead.wide >= infinite {
 			break
+		}
+		if lo > 0 && seq[lo].set != nil && seq[lo].folded > 26 && seq[lo] == seq[lo-1] {
+			continue // inside of a run of a class, where no string is rarer than that of its start
 		}
 		sets := stringFrom(seq, lo)
 		if len(sets) < 3 {

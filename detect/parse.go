@@ -36,6 +36,9 @@ func (sc *scan) keep(i int, h *formats.Hit) {
 	for _, as := range [][]*allowlist{sc.s.global, r.allowlists} {
 		for _, a := range as {
 			if a.allows(sc.path, value, sc.d[h.From:h.To], line) {
+				if sc.trace != nil {
+					sc.drop(i, h.From, h.To, "an allowlist lets it pass")
+				}
 				return
 			}
 		}

@@ -81,7 +81,7 @@ type use struct {
 
 func newPrefilter(rs []*rule) *prefilter {
 	f := &prefilter{lists: [][]gram{nil}}
-	b := filterBuilder{f: f, known: map[string]int{}, byGram: map[uint32][]uint32{}, foldedSets: map[*byteSet][]byte{}}
+	b := filterBuilder{f: f, known: map[string]int{}, byGram: map[uint32][]uint32{}, foldedSets: map[*byteSet][]byte{}, setBits: map[*byteSet]string{}}
 	for i, r := range rs {
 		if r.Pattern == "" {
 			continue
@@ -150,25 +150,21 @@ type filterBuilder struct {
 	byGram map[uint32][]uint32 // twice the literal, and the parity of the gram
 
 	foldedSets map[*byteSet][]byte
+	setBits    map[*byteSet]string
+	key        []byte
 }
 
 // target returns the one target for literals that look the same.
 func (b *filterBuilder) target(l *literal, edge bool) *target {
-	key := []byte{byte(l.word)}
+	key := b.key[:0]
+	key = append(key, byte(l.word))
 	if l.word > 0 && edge {
 		key = append(key, 1)
 	}
 	for _, s := range l.sets {
-		for i := 0; i < 256; i += 8 {
-			var v byte
-			for k, in := range s[i : i+8] {
-				if in {
-					v |= 1 << k
-				}
-			}
-			key = append(key, v)
-		}
+		key = append(key, b.bits(s)...)
 	}
+	b.key = key
 	i, ok := b.known[string(key)]
 	if !ok {
 		i = len(b.f.literals)
@@ -183,6 +179,22 @@ func (b *filterBuilder) target(l *literal, edge bool) *target {
 		}
 	}
 	return &b.f.literals[i]
+}
+
+// bits is a set as a string, a bit a byte.
+func (b *filterBuilder) bits(s *byteSet) string {
+	t, ok := b.setBits[s]
+	if !ok {
+		var v [32]byte
+		for i, in := range s {
+			if in {
+				v[i/8] |= 1 << (i % 8)
+			}
+		}
+		t = string(v[:])
+		b.setBits[s] = t
+	}
+	return t
 }
 
 // folded is foldedBytes, which is asked for the same few sets again and again.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/leakscan/leakscan/rules"
 )
@@ -58,6 +59,7 @@ func (l *limits) ahead() int { return l.lead + l.maxMatch + l.line }
 // each rule remembers where its last match ended: the search goes on there.
 type scan struct {
 	s       *Scanner
+	trace   *trace // nil: nobody asks
 	anyPath bool   // rules that ask for a path run whatever the path
 	buf     []byte // of limits.size; nil until a reader needs it
 
@@ -213,7 +215,7 @@ func (sc *scan) forget() {
 	clear(sc.parsed)
 	clear(sc.recent)
 	clear(sc.sightings)
-	*sc = scan{s: sc.s, anyPath: sc.anyPath, buf: sc.buf, rules: sc.rules, parsed: sc.parsed[:0], found: sc.found[:0], recent: sc.recent[:0],
+	*sc = scan{s: sc.s, trace: sc.trace, anyPath: sc.anyPath, buf: sc.buf, rules: sc.rules, parsed: sc.parsed[:0], found: sc.found[:0], recent: sc.recent[:0],
 		used: sc.used[:0], active: sc.active[:0], starts: sc.starts[:0], places: sc.places, sightings: sc.sightings,
 		decoding: decoding{segments: sc.decoding.segments[:0], decoded: sc.decoding.decoded[:0], region: sc.decoding.region, spans: sc.decoding.spans}}
 }
@@ -249,6 +251,7 @@ func (sc *scan) round() {
 	for _, i := range sc.active {
 		st := &sc.rules[i]
 		count := 0
+		sc.tried(i)
 		if !sc.gateOpen(i) {
 			st.windows = st.windows[:0]
 		} else if !sc.match(i, &count) {
@@ -424,24 +427,27 @@ func (sc *scan) judge(i, start, end int) bool {
 	silent := r.SkipReport
 	if !sc.keywordSeen(i, match) {
 		if silent = true; !r.required {
-			return false
+			return sc.drop(i, lo, hi, "none of its keywords is in the file")
 		}
 	}
 	from, to := r.secretOf(match)
 	secret := match[from:to]
 	h := entropy(secret)
-	if r.MinEntropy != 0 && h <= r.MinEntropy || r.Random && !LooksRandom(secret) && (r.generic || !isNumber(secret)) {
-		return false
+	switch {
+	case r.MinEntropy != 0 && h <= r.MinEntropy:
+		return sc.drop(i, lo+from, lo+to, fmt.Sprintf("its entropy is %.2f bits a character, and the rule wants more than %v", h, r.MinEntropy))
+	case r.Random && !LooksRandom(secret) && (r.generic || !isNumber(secret)):
+		return sc.drop(i, lo+from, lo+to, "it does not look random")
 	}
 	line := func() []byte { return sc.line(lo, hi) }
 	for _, a := range sc.s.global {
 		if a.allows(sc.path, secret, match, line) {
-			return false
+			return sc.drop(i, lo+from, lo+to, "the allowlist of all rules lets it pass")
 		}
 	}
 	for _, a := range r.allowlists {
 		if a.allows(sc.path, secret, match, line) {
-			return false
+			return sc.drop(i, lo+from, lo+to, strings.TrimSuffix("an allowlist of the rule lets it pass: "+a.Description, ": "))
 		}
 	}
 	sec := NewSecret(r.ID, secret, sc.s.key)
@@ -597,6 +603,9 @@ func (sc *scan) emit(yield func(Match, error) bool) bool {
 			break
 		}
 		if sc.givesWay(f) {
+			if sc.trace != nil {
+				sc.trace.add(Event{Rule: f.Rule.ID, Line: f.Line, What: Yielded, Why: "another rule knows more about it", Seen: f.Secret.Preview()})
+			}
 			continue
 		}
 		if sc.yielded == sc.s.maxMatches {
@@ -660,7 +669,7 @@ func (sc *scan) givesWay(f *finding) bool {
 
 // outranks reports whether g is of a better class than f and has a byte in
 // common with it; or of the same class and just there, found by a rule that
-// comes first, if one of them is about files of a known form.
+// comes first. That goes for sets with rules of ours: gitleaks reports both.
 func (sc *scan) outranks(g, f *finding) bool {
 	if g.SecretOffset >= f.SecretEnd || f.SecretOffset >= g.SecretEnd {
 		return false
@@ -669,7 +678,7 @@ func (sc *scan) outranks(g, f *finding) bool {
 	if a.Class.Rank() != b.Class.Rank() {
 		return a.Class.Rank() < b.Class.Rank()
 	}
-	return (a.Parsed || b.Parsed) && g.SecretOffset == f.SecretOffset && g.SecretEnd == f.SecretEnd && g.order < f.order
+	return sc.s.parsing && g.SecretOffset == f.SecretOffset && g.SecretEnd == f.SecretEnd && g.order < f.order
 }
 
 func (sc *scan) outranked(f *finding, fs []finding) bool {

@@ -59,14 +59,18 @@ func keys(d *doc) {
 	case pgpSecret(t):
 		d.add(Hit{Rule: ruleGPGRing, From: 0, To: len(t)})
 	}
-	if d.binary {
+	if d.binary || len(t) == 0 {
 		return
 	}
-	jwk(d)
-	wireGuard(d)
-	openVPN(d)
-	tsig(d)
-	ethereum(d)
+	switch ext := d.base[strings.LastIndexByte(d.base, '.')+1:]; {
+	case t[0] == '{' || t[0] == '[' && ext != "conf" || ext == "json" || ext == "jwk" || ext == "jwks":
+		jwk(d)
+		ethereum(d)
+	case ext == "conf" || ext == "key" || ext == "ovpn" || ext == "nsd" || ext == "knot" || ext == "cfg" || ext == "network" || ext == "netdev" || t[0] == '-' || t[0] == '#' || t[0] == '[' || t[0] == 'k':
+		wireGuard(d)
+		openVPN(d)
+		tsig(d)
+	}
 }
 
 // putty: a key of PuTTY, whose private lines follow their count.

@@ -2,6 +2,7 @@ package formats
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -10,6 +11,12 @@ import (
 // have published; and if so, whether it is in a package's tests, examples or
 // documentation.
 func Packaged(path string) (packaged, fixture bool) {
+	if !slices.ContainsFunc(treeMarks, func(m string) bool { return strings.Contains(path, m) }) {
+		return false, false
+	}
+	if i := strings.Index(path, "node_modules/"); i == 0 || i > 0 && path[i-1] == '/' { // by far the most
+		return true, fixtures().MatchString(strings.ToLower(path[i:]))
+	}
 	loc := packageTrees().FindStringIndex(path)
 	if loc == nil {
 		return false, false
@@ -20,6 +27,9 @@ func Packaged(path string) (packaged, fixture bool) {
 	}
 	return true, fixtures().MatchString(rest)
 }
+
+// treeMarks are in every path that packageTrees matches.
+var treeMarks = []string{"node_modules/", "usr/", "lib/", "-packages/", "go/pkg/mod/", "_components/", ".cargo/", ".m2/", ".gradle/", ".nuget/", "gems/", "vendor/"}
 
 var packageTrees = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?:^|/)(?:node_modules|bower_components|site-packages|dist-packages|go/pkg/mod|usr/local/go|usr/lib|usr/libexec|usr/share|usr/include|usr/src/(?:linux|kernels)[^/]*|lib/python[0-9.]*|lib/ruby|lib/perl5?|var/lib/(?:dpkg|apk|rpm|apt)|\.cargo/registry|\.m2/repository|\.gradle/caches|\.nuget/packages|gems/[^/]+-[0-9][^/]*|vendor/(?:bundle|cache|github\.com|golang\.org|[a-z0-9_.-]+/[a-z0-9_.-]+/(?:src|lib|tests?)))/`)

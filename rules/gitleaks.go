@@ -6,21 +6,25 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/pelletier/go-toml/v2"
 	gitleaks "github.com/zricethezav/gitleaks/v8/config"
 )
 
 // Default returns the built-in rules: those of gitleaks, changed as
-// catalog/gitleaks.toml says, and our own.
-func Default() (*Set, error) {
+// gitleaks.toml says, and our own. It is always the same set, which must not be
+// changed.
+func Default() (*Set, error) { return builtinSet() }
+
+var builtinSet = sync.OnceValues(func() (*Set, error) {
 	p := &parser{}
 	b, err := p.defaults()
 	if err != nil {
 		return nil, err
 	}
 	return p.set(b), nil
-}
+})
 
 // Gitleaks returns the rules that gitleaks ships, in the order of its file.
 //

@@ -183,7 +183,7 @@ func newChecker(o Options) (*checker, error) {
 	scanner := o.Scanner
 	if scanner == nil {
 		var err error
-		if scanner, err = detect.New(set, detect.Options{}); err != nil {
+		if scanner, err = detect.For(set); err != nil {
 			return nil, err
 		}
 	}

@@ -138,7 +138,7 @@ func scanning(o Options) (*Gate, error) {
 		return nil, err
 	}
 	o.Key = key
-	scanner, err := detect.New(o.Rules, detect.Options{})
+	scanner, err := detect.For(o.Rules)
 	if err != nil {
 		return nil, err
 	}

@@ -85,7 +85,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	scanner, err := detect.New(set, detect.Options{})
+	scanner, err := detect.For(set)
 	if err != nil {
 		return err
 	}

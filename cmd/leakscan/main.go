@@ -149,7 +149,7 @@ func (a *app) fromEnv(fs *pflag.FlagSet) error {
 
 func (a *app) rootCommand() *cobra.Command {
 	root := a.scanCommand()
-	root.AddCommand(a.checkCommand(), a.explainCommand(), a.extractCommand(), a.rulesCommand(), a.demoCommand(), a.versionCommand())
+	root.AddCommand(a.checkCommand(), a.explainCommand(), a.extractCommand(), a.rulesCommand(), a.whyCommand(), a.demoCommand(), a.versionCommand())
 	root.AddCommand(a.buildCommands()...)
 	root.AddCommand(a.installCommands()...)
 	root.SetOut(a.stdout)

@@ -65,7 +65,7 @@ func (a *app) rulesCommand() *cobra.Command {
 }
 
 func (a *app) listRules(set *rules.Set, ids []string, format string, verbose bool) error {
-	scanner, err := detect.New(set, detect.Options{})
+	scanner, err := detect.For(set)
 	if err != nil {
 		return err
 	}

@@ -149,14 +149,27 @@ rules does. Without an ID, it lists the checks.`
 
 // What leakscan rules says of a rule.
 const (
-	headID         = "ID"
-	labelLeaks     = "leaks by"
-	labelRevoke    = "revoke"
-	labelFix       = "keep out"
-	labelDocs      = "see"
-	labelFinds     = "found"
-	labelPasses    = "passed"
-	howRuleRuns    = "leakscan rules %s says how it is matched."
+	headID      = "ID"
+	labelLeaks  = "leaks by"
+	labelRevoke = "revoke"
+	labelFix    = "keep out"
+	labelDocs   = "see"
+	labelFinds  = "found"
+	labelPasses = "passed"
+	howRuleRuns = "leakscan rules %s says how it is matched."
+	whyShort    = "say what each rule did in a file of an image, and why"
+	whyLong     = `why scans one file of an image, or one field of its config, and lists the rules that
+looked at it, by line: what was tried, found, dropped (and which condition does not
+hold), lowered to info, or left to another rule. It shows no secret.`
+	whyExample = `  leakscan why myapp:1.4 /app/.env
+  leakscan why myapp:1.4 /app/config.py:12
+  leakscan why myapp:1.4 'config.Env[3]'`
+	whyWants       = "why wants an image and a path in it"
+	whyNoFile      = "%s has no file or field %q"
+	whyFile        = "%s (%s)"
+	whyLine        = "line %d"
+	whyAnywhere    = "the file"
+	whyNothing     = "no rule has anything to do with it"
 	headSeverity   = "SEVERITY"
 	headConfidence = "CONFIDENCE"
 	headTitle      = "TITLE"
