@@ -73,6 +73,9 @@ func assignments(d *doc) {
 		return
 	}
 	t := d.text
+	if st == yamlStyle && sealedManifest(t) {
+		return
+	}
 	for i := 0; i < len(t); i++ {
 		switch t[i] {
 		case '=', ':', '>', ',', '(':
@@ -81,6 +84,21 @@ func assignments(d *doc) {
 		}
 		i = d.assignment(st, i)
 	}
+}
+
+// sealedManifest reports whether a file is a manifest of Kubernetes of a kind
+// that has a reader of its own, or whose values are encrypted.
+func sealedManifest(t []byte) bool {
+	head := t[:min(len(t), 4096)]
+	if !has(head, "apiVersion:") || !has(head, "kind:") {
+		return false
+	}
+	for _, kind := range []string{"kind: Secret", "kind: SealedSecret", "kind: ExternalSecret", "kind: InitConfiguration", "kind: JoinConfiguration", "kind: Config", "kind: EncryptionConfiguration", "kind: CustomResourceDefinition"} {
+		if i := bytes.Index(head, []byte(kind)); i >= 0 && (i+len(kind) == len(head) || head[i+len(kind)] <= ' ') {
+			return true
+		}
+	}
+	return false
 }
 
 // translated reports whether a file holds the words of a user interface.
@@ -109,10 +127,17 @@ func (d *doc) assignment(st style, at int) int {
 	for from > 0 && end-from < 64 && isNamePart(t[from-1]) {
 		from--
 	}
-	if end-from < 2 || !mayName(t[from:end]) {
+	var key string
+	if foldEq(t[from:end], "value") && st != codeStyle {
+		if key = namedBefore(t, from); key == "" {
+			return at
+		}
+	} else if end-from < 2 || !mayName(t[from:end]) || from > 1 && t[from-1] == '{' && t[from-2] == '$' { // ${NAME:?…}
 		return at
 	}
-	key := string(bytes.Trim(t[from:end], ".-"))
+	if key == "" {
+		key = string(bytes.Trim(t[from:end], ".-"))
+	}
 	quotedKey := end < at && from > 0 && (t[from-1] == '"' || t[from-1] == '\'')
 	switch op {
 	case ',': // define('DB_PASSWORD', 'x'), put("password", "x")
@@ -147,10 +172,43 @@ func (d *doc) assignment(st style, at int) int {
 			return at
 		}
 	}
-	if v := t[vf:vt]; credible(key, v, st, quoted) {
+	if v := t[vf:vt]; credible(key, v, st, quoted) && (!commented(t, from) || looksReal(key, v)) {
 		d.secret(rule, key, vf, vt, "")
 	}
 	return max(at, next-1)
+}
+
+// namedBefore returns the name of a pair such as
+//
+//   - name: DB_PASSWORD
+//     value: …
+//
+// whose value stands at t[at:]; "" if there is none.
+func namedBefore(t []byte, at int) string {
+	near := t[max(0, at-160):at]
+	i := bytes.LastIndex(near, []byte("name"))
+	if k := bytes.LastIndex(near, []byte("key")); k > i {
+		i = k
+	}
+	if i < 0 {
+		return ""
+	}
+	rest := bytes.TrimLeft(near[i+3:], "e\"': \t=")
+	n := 0
+	for n < len(rest) && isNamePart(rest[n]) {
+		n++
+	}
+	if n < 3 || bytes.Count(rest[n:], []byte("\n")) > 2 || !mayName(rest[:n]) {
+		return ""
+	}
+	return string(rest[:n])
+}
+
+// commented reports whether what is at t[at:] is behind the sign of a comment on
+// its line: samples are full of defaults there.
+func commented(t []byte, at int) bool {
+	line := bytes.TrimLeft(t[bytes.LastIndexByte(t[:at], '\n')+1:at], " \t")
+	return len(line) > 0 && (line[0] == '#' || line[0] == ';' || bytes.HasPrefix(line, []byte("//")) || bytes.HasPrefix(line, []byte("* ")) || bytes.HasPrefix(line, []byte("--")) || bytes.Contains(line, []byte("<!--")))
 }
 
 // spaced reports whether the operator stands before a blank, as in YAML.
@@ -279,6 +337,9 @@ func inFlow(t []byte, at int) bool {
 func credible(key string, v []byte, st style, quoted bool) bool {
 	if len(v) < 4 || Classify(key, v) == Reference {
 		return false
+	}
+	if v[0] == '{' || v[0] == '[' || v[0] == '?' && bytes.HasPrefix(v, []byte("?err")) {
+		return false // more than a value
 	}
 	if st == codeStyle && (v[0] == '#' || v[0] == '.' || v[0] == '/') {
 		return false // a selector, a path

@@ -39,7 +39,7 @@ func Classify(key string, value []byte) Kind {
 
 // references are how values begin that point to a secret elsewhere.
 var references = []string{
-	"${", "$(", "$[", "$$", "{{", "{%", "<%", "<?", "#{", "%(", "@@", "ENC(", "ENC[", "DEC(", "CRYPT(", "!vault", "$ANSIBLE_VAULT", "{cipher}", "{vault}", "vault:", "vault://", "vault+",
+	"${", "$(", "$[", "$$", "$__", "$ENV{", "$env:", "$Env:", "{{", "{%", "<%", "<?", "#{", "%(", "@@", "ENC(", "ENC[", "DEC(", "CRYPT(", "!vault", "$ANSIBLE_VAULT", "{cipher}", "{vault}", "vault:", "vault://", "vault+",
 	"op://", "ref+", "awssm://", "aws-sm:", "aws-ssm:", "awsps://", "arn:aws", "ssm:/", "ssm://", "sm://", "gcpsm://", "gcp-sm:", "gcp:secretmanager", "gsm:", "azkv://", "akv://", "azurekms://", "awskms://", "gcpkms://", "keyvault:",
 	"keyring:", "keychain:", "secret://", "secretref:", "secretRef", "secretKeyRef", "valueFrom", "secrets.", "doppler://", "bws://", "infisical://", "pass://", "conjur:", "lookup(", "{lookup",
 	"os.environ", "os.getenv", "environ[", "environ.get", "process.env", "System.getenv", "System.get_env", "System.fetch_env", "Environment.GetEnvironmentVariable", "getenv(", "env(", "env.", "env:", "env[", "ENV[", "ENV.fetch", "ENV(", "$_ENV", "$_SERVER", "%env(",
@@ -55,17 +55,20 @@ func isReference(v []byte) bool {
 			return (p != "/etc/" || wordy(v[5:])) && (p != "/dev/" || wordy(v[5:])) && (p != "$$" || len(v) < 3 || v[2] == '(' || v[2] == '{' || isName(v[2:]))
 		}
 	}
-	if has(v, "${") || has(v, "$(") || has(v, "{{") || has(v, "<%") || has(v, "%(") && bytes.HasSuffix(v, []byte(")s")) {
+	if gap(v, "${", "}") || gap(v, "$(", ")") || gap(v, "{{", "}}") || gap(v, "<%", "%>") || has(v, "%(") && bytes.HasSuffix(v, []byte(")s")) {
 		return true
 	}
 	n := len(v)
 	switch v[0] {
 	case '$':
+		if name, field, ok := bytes.Cut(v[1:], []byte("::")); ok && isName(name) && isName(field) {
+			return true // OpenSSL's $section::name
+		}
 		return isName(v[1:]) && !mixedUp(v[1:]) || len(v) > 4 && v[1] == 'e' && has(v, "$env:")
 	case '%':
 		return n > 2 && v[n-1] == '%' && isName(v[1:n-1]) || n == 2 && has([]byte("svdqw"), string(v[1:]))
 	case '@':
-		return n > 2 && v[n-1] == '@' && isName(v[1:n-1])
+		return n > 2 && v[n-1] == '@' && wordy(v[1:n-1])
 	case '{':
 		return n > 2 && v[n-1] == '}' && wordy(v[1:n-1])
 	case '`':
@@ -74,6 +77,17 @@ func isReference(v []byte) bool {
 		return n > 1 && isName(v[1:]) && n < 40 && !mixedUp(v[1:]) // an alias in YAML
 	}
 	return false
+}
+
+// gap reports whether a template's gap is in v. Random characters may open one,
+// but seldom with a letter after it and its end.
+func gap(v []byte, open, end string) bool {
+	_, in, ok := bytes.Cut(v, []byte(open))
+	if !ok || len(in) == 0 {
+		return false
+	}
+	c := low(in[0])
+	return has(in, end) && (c >= 'a' && c <= 'z' || c == ' ' || c == '_' || c == '.' || c == '<' || c == '=' || c == '-' || c == '?' || c == '!')
 }
 
 // isName reports whether v is an identifier.
@@ -110,11 +124,11 @@ func mixedUp(v []byte) bool {
 // placeholders are whole values, in lower case and without - _ . and space.
 var placeholders = map[string]bool{
 	"changeme": true, "changethis": true, "changeit": true, "changemenow": true, "changemeplease": true, "pleasechange": true, "pleasechangeme": true, "replaceme": true, "replacethis": true, "tobereplaced": true, "setme": true, "fillme": true, "fillmein": true, "editme": true, "updateme": true,
-	"example": true, "dummy": true, "fake": true, "sample": true, "test123": true, "todo": true, "tbd": true, "fixme": true, "none": true, "null": true, "nil": true, "nul": true, "na": true, "n/a": true, "true": true, "false": true, "yes": true, "no": true, "on": true, "off": true,
+	"example": true, "dummy": true, "fake": true, "sample": true, "test123": true, "radpass": true, "todo": true, "tbd": true, "fixme": true, "none": true, "null": true, "nil": true, "nul": true, "na": true, "n/a": true, "true": true, "false": true, "yes": true, "no": true, "on": true, "off": true,
 	"redacted": true, "removed": true, "hidden": true, "masked": true, "censored": true, "sanitized": true, "stripped": true, "omitted": true, "filtered": true, "encrypted": true, "unset": true, "undefined": true, "unused": true, "empty": true, "ignored": true, "blank": true, "disabled": true,
 	"foo": true, "bar": true, "baz": true, "foobar": true, "foobared": true, "foobaz": true, "barbaz": true, "qux": true, "hoge": true, "string": true, "str": true, "value": true, "text": true, "somepassword": true, "somesecret": true, "sometoken": true, "samplepassword": true,
 	"yourpassword": true, "yoursecret": true, "yourtoken": true, "yourkey": true, "yourapikey": true, "mypassword": true, "passwordhere": true, "thepassword": true, "verysecret": true, "notasecret": true, "notsecret": true, "notused": true, "placeholder": true, "prompt": true, "ask": true, "default": true, "required": true, "optional": true,
-	"username:password": true, "user:pass": true, "user:password": true, "keyboardcat": true, "deadbeef": true, "passwordgoeshere": true, "thisisasecret": true, "supersecret": false, "anonymous": true, "anonymous@": true,
+	"username:password": true, "user:pass": true, "user:password": true, "keyboardcat": true, "deadbeef": true, "passwordgoeshere": true, "thisisasecret": true, "supersecret": false, "anonymous": true, "pass:insta": true, "anonymous@": true,
 }
 
 // names are the words by which a secret is called, in the same form.
@@ -161,7 +175,7 @@ func isPlaceholder(key string, v []byte) bool {
 			return true
 		}
 	}
-	return bytes.HasPrefix(lower, []byte("insert-")) || bytes.HasPrefix(lower, []byte("insert_")) || bytes.HasSuffix(lower, []byte("-here")) || bytes.HasSuffix(lower, []byte("_here")) || bytes.HasSuffix(lower, []byte(" here")) ||
+	return bytes.HasPrefix(lower, []byte("testing123")) || bytes.HasPrefix(lower, []byte("insert-")) || bytes.HasPrefix(lower, []byte("insert_")) || bytes.HasSuffix(lower, []byte("-here")) || bytes.HasSuffix(lower, []byte("_here")) || bytes.HasSuffix(lower, []byte(" here")) ||
 		bytes.HasPrefix(lower, []byte("my-")) && names[string(norm[2:])] || bytes.HasPrefix(lower, []byte("some-")) && names[string(norm[4:])]
 }
 
@@ -220,7 +234,7 @@ func repeats(v []byte) bool {
 	return false
 }
 
-// real reports whether a value is so unlike words and defaults that it counts
+// looksReal reports whether a value is so unlike words and defaults that it counts
 // even where it's commented out.
 func looksReal(key string, v []byte) bool {
 	if len(v) < 10 || Classify(key, v) != Literal || bytes.ContainsAny(v, " \t<>/\\(){}") {

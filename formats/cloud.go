@@ -31,7 +31,7 @@ func cloudForms() []form {
 		{name: "credentials.db", in: "gcloud", binary: true, find: gcpDatabase},
 		{name: "access_tokens.db", in: "gcloud", binary: true, find: gcpDatabase},
 		{name: ".boto", in: "gcloud/legacy_credentials/**", find: boto},
-		{name: "client_secret*.json", find: inTree(field{"client_secret", "google-oauth-client-secret"})},
+		{name: "client_secret*.json", find: googleClient},
 		{name: "msal_token_cache.json", find: azureTokens},
 		{name: "accesstokens.json", in: ".azure", find: azureTokens},
 		{name: "msal_token_cache.bin", find: azureTokens},
@@ -73,7 +73,7 @@ func cloudForms() []form {
 		{name: "firebase-tools.json", find: configstore},
 		{name: "*.json", in: "configstore", find: configstore},
 		{name: "config.json", in: ".expo", find: configstore},
-		{name: "state.json", in: ".expo", find: inTree(field{"sessionSecret", "expo-session"})},
+		{name: "state.json", in: ".expo", find: inTree(field{"sessionSecret", "saas-cli-token"})},
 		{name: "config.json", in: ".wakatime", find: inTree(field{"api_key", "saas-cli-token"})},
 		{name: ".wakatime.cfg", find: inLines("=", field{"api_key", "saas-cli-token"})},
 		{name: "config.yml", in: "railway", find: inTree(field{"token", "saas-cli-token"})},
@@ -81,7 +81,7 @@ func cloudForms() []form {
 		{name: "credentials.ini", in: "cloudsmith .cloudsmith", find: inLines("=", field{"api_key", "saas-cli-token"})},
 		{name: "linode-cli", in: ".config", find: inLines("=", field{"token", "saas-cli-token"})},
 		{name: "cli.toml", in: "hcloud", find: inLines("=", field{"token", "hcloud-token"})},
-		{name: "config.yaml", in: "scw", find: inTree(field{"secret_key", "scaleway-secret-key"})},
+		{name: "config.yaml", in: "scw", find: inTree(field{"secret_key", "scaleway-secret-key-file"})},
 		{name: ".ovh.conf", find: inLines("=", field{"application_secret", "ovh-credentials"}, field{"consumer_key", "ovh-credentials"})},
 		{name: "ovh.conf", find: inLines("=", field{"application_secret", "ovh-credentials"}, field{"consumer_key", "ovh-credentials"})},
 		{name: "clouds.yaml", find: inTree(field{"auth.password", "openstack-password"}, field{"application_credential_secret", "openstack-password"})},
@@ -115,7 +115,7 @@ func awsFile(d *doc) {
 	for p := range d.pairs("=") {
 		switch {
 		case keyIs(p.key, "aws_secret_access_key"), keyIs(p.key, "aws_secret_key"), keyIs(p.key, "aws_session_token"), keyIs(p.key, "aws_security_token"):
-			d.pair("aws-credentials-file", p, "of profile "+strings.TrimPrefix(string(p.section), "profile "))
+			d.awsKey(p)
 		case keyIs(p.key, "aws_access_key_id") && len(ids) < 100:
 			ids = append(ids, p)
 		}
@@ -126,6 +126,20 @@ func awsFile(d *doc) {
 	for _, p := range ids {
 		d.pair("aws-access-key-id-alone", p, "")
 	}
+}
+
+// awsKey adds a secret key or a session's token, if it has the form of one.
+func (d *doc) awsKey(p pair) {
+	const rule = "aws-credentials-file"
+	if v := d.text[p.from:p.to]; len(v) < 16 && !p.commented && Classify(string(p.key), v) == Literal {
+		d.add(Hit{Rule: rule, From: p.from, To: p.to, Key: string(p.key), Info: "too short for a key"})
+		return
+	}
+	note := ""
+	if len(p.section) > 0 {
+		note = "of profile " + strings.TrimPrefix(string(p.section), "profile ")
+	}
+	d.pair(rule, p, note)
 }
 
 // awsCSV reads what the console gives for download.
@@ -195,6 +209,8 @@ func gcpJSON(d *doc) {
 			if v := d.plain(n); has(v, "PRIVATE KEY-----") && len(v) > 200 {
 				d.decoded("gcp-service-account-key", "private_key", n.from, n.to, v, forUser(email, ""))
 			}
+		case (n.is("refresh_token") || n.is("client_secret")) && n.to-n.from < 14:
+			// Too short for what Google gives: a test's.
 		case n.is("refresh_token"):
 			d.node("gcloud-user-credentials", n, "")
 		case n.is("client_secret"):
@@ -202,6 +218,15 @@ func gcpJSON(d *doc) {
 			if !has(d.text[n.from:n.to], "d-FL95Q19q7MQmFpd7hHD0Ty") {
 				d.node("gcloud-user-credentials", n, "")
 			}
+		}
+	}
+}
+
+// googleClient reads the secret of an OAuth client.
+func googleClient(d *doc) {
+	for n := range d.tree() {
+		if n.is("client_secret") && n.to-n.from >= 14 {
+			d.node("google-oauth-client-secret-file", n, "")
 		}
 	}
 }
@@ -273,6 +298,8 @@ func tfstate(d *doc) {
 			d.node("terraform-state-secret", n, "")
 		case n.under("outputs") && len(n.up) > 1 && n.is("value") && isSecretName(n.up[len(n.up)-1].key):
 			d.node("terraform-state-secret", n, "")
+		case n.under("backend") && n.under("config") && isSecretName(n.key) && n.quote == '"':
+			d.node("terraform-state-secret", n, "of the backend")
 		case n.under("attributes") && (isSecretName(n.key) && !keyIs(n.key, "*public*") || n.key != nil && n.is("attributes.result") && typ == "random_password" || typ == "aws_secretsmanager_secret_version" && n.is("secret_string") || typ == "aws_ssm_parameter" && n.is("attributes.value") && has(d.text, "SecureString")):
 			if n.quote == '"' {
 				note := ""

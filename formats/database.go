@@ -8,7 +8,11 @@ import (
 
 // databaseForms are the files of databases: clients, servers, dumps.
 func databaseForms() []form {
-	mysql := inLines("=", field{"client*/password", "mysql-client-password"}, field{"mysql*/password", "mysql-client-password"}, field{"mysqldump/password", "mysql-client-password"}, field{"mysqladmin/password", "mysql-client-password"}, field{"mariadb*/password", "mysql-client-password"}, field{"mysqld/master-password", "mysql-client-password"}, field{"sst/wsrep_sst_auth", "mysql-client-password"}, field{"*/wsrep_sst_auth", "mysql-client-password"}, field{"*/password", "mysql-client-password"})
+	options := inLines("=", field{"client*/password", "mysql-client-password"}, field{"mysql*/password", "mysql-client-password"}, field{"mysqldump/password", "mysql-client-password"}, field{"mysqladmin/password", "mysql-client-password"}, field{"mariadb*/password", "mysql-client-password"}, field{"mysqld/master-password", "mysql-client-password"}, field{"*/password", "mysql-client-password"})
+	mysql := func(d *doc) {
+		options(d)
+		galera(d)
+	}
 	return []form{
 		{name: ".my.cnf", find: mysql},
 		{name: "my.cnf", find: mysql},
@@ -55,6 +59,16 @@ func databaseForms() []form {
 		{name: "*.conf", in: "telegraf.d", find: inLines("=", field{"token", "influxdb-secret"}, field{"password", "influxdb-secret"})},
 		{name: "configs", in: "influxdbv2 .influxdbv2", find: inLines("=", field{"token", "influxdb-secret"})},
 		{name: "*.ldif", find: ldif},
+	}
+}
+
+// galera reads user:password of the transfers of a cluster.
+func galera(d *doc) {
+	for p := range d.pairs("=") {
+		if i := bytes.IndexByte(d.text[p.from:p.to], ':'); keyIs(p.key, "wsrep_sst_auth") && i >= 0 && p.from+i+1 < p.to {
+			p.from += i + 1
+			d.pair("mysql-client-password", p, "")
+		}
 	}
 }
 
@@ -183,7 +197,7 @@ func redisConf(d *doc) {
 			case word == "user" && w[0] == '>' && len(w) > 1:
 				d.pair("redis-password", pair{key: []byte("user"), from: f + 1, to: t, commented: commented, quoted: true}, "for user "+user)
 			case word == "user" && w[0] == '#' && len(w) == 65 && !commented:
-				d.secret("redis-password-hash", "user", f+1, t, "for user "+user)
+				d.secret("sql-password-hash", "user", f+1, t, "for user "+user)
 			}
 			if n++; n > 40 || n == 1 && word != "user" && word != "sentinel" && word != "requirepass" && word != "masterauth" && word != "primaryauth" && word != "tls-key-file-pass" {
 				break
@@ -214,8 +228,8 @@ func mongoJS(d *doc) {
 			return
 		}
 		i += j + 6
-		end := len(d.text)
-		if k := bytes.IndexByte(d.text[i:], '\n'); k >= 0 {
+		end := min(len(d.text), i+256)
+		if k := bytes.IndexByte(d.text[i:end], '\n'); k >= 0 {
 			end = i + k
 		}
 		_, t, q := value(d.text, i, end)
@@ -431,7 +445,7 @@ func ldif(d *doc) {
 		if dec != nil {
 			v = dec
 		}
-		rule := "ldap-entry-password"
+		rule := "ldap-bind-password"
 		if len(v) > 0 && v[0] == '{' || keyIs(line[:i], "sambaNTPassword") {
 			rule = "ldap-entry-hash"
 		}

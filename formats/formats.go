@@ -36,10 +36,10 @@ func Find(path string, text []byte) []Hit {
 	p := lowered(buf[:0], path)
 	d := &doc{path: string(p), text: text, binary: bytes.IndexByte(text[:min(len(text), 8192)], 0) >= 0}
 	d.dir, d.base = split(d.path)
-	known := false
+	known, special := false, false
 	for f := range formsOf(p) {
 		if f.binary || !d.binary {
-			known = true
+			known, special = true, special || !f.any
 			f.find(d)
 		}
 	}
@@ -53,7 +53,7 @@ func Find(path string, text []byte) []Hit {
 			d.hits = append(d.hits, ConnectionStrings(text)...)
 		}
 	}
-	d.more()
+	d.more(special)
 	return d.sorted()
 }
 

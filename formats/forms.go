@@ -15,6 +15,7 @@ type form struct {
 	// it. "": anywhere.
 	in     string
 	binary bool // it may have NUL bytes
+	any    bool // files of many forms are called so
 	find   func(*doc)
 }
 

@@ -11,10 +11,10 @@ func frameworkForms() []form {
 		{name: "master.key", in: "config", find: railsKey},
 		{name: "*.key", in: "config/credentials", find: railsKey},
 		{name: "secrets.yml", in: "config", find: railsSecrets},
-		{name: "secret_token.rb", find: inCode(field{"secret_key_base", "rails-secret-key-base"}, field{"secret_token", "rails-secret-key-base"})},
+		{name: "secret_token.rb", find: inCode(field{"secret_key_base", "rails-secret-key-base-file"}, field{"secret_token", "rails-secret-key-base-file"})},
 		{name: "database.yml", find: inTree(field{"password", "rails-database-password"})},
 		{name: "mongoid.yml", find: inTree(field{"password", "rails-database-password"})},
-		{name: "application.yml", in: "config", find: inTree(field{"*secret_key_base", "rails-secret-key-base"})},
+		{name: "application.yml", in: "config", find: inTree(field{"*secret_key_base", "rails-secret-key-base-file"})},
 		{name: "settings.py", find: django},
 		{name: "*.py", in: "settings", find: django},
 		{name: "local_settings.py", find: django},
@@ -24,16 +24,16 @@ func frameworkForms() []form {
 		{name: "*_settings.py", in: "", find: django},
 		{name: "app.py", find: flask},
 		{name: "wsgi.py", find: flask},
-		{name: ".env", find: dotenv},
-		{name: ".env.local", find: dotenv},
-		{name: ".env.production", find: dotenv},
-		{name: ".env.prod", find: dotenv},
-		{name: ".env.staging", find: dotenv},
-		{name: ".env.development", find: dotenv},
-		{name: ".env.dev", find: dotenv},
-		{name: ".env.test", find: dotenv},
-		{name: ".env.docker", find: dotenv},
-		{name: "*.env", find: dotenv},
+		{name: ".env", any: true, find: dotenv},
+		{name: ".env.local", any: true, find: dotenv},
+		{name: ".env.production", any: true, find: dotenv},
+		{name: ".env.prod", any: true, find: dotenv},
+		{name: ".env.staging", any: true, find: dotenv},
+		{name: ".env.development", any: true, find: dotenv},
+		{name: ".env.dev", any: true, find: dotenv},
+		{name: ".env.test", any: true, find: dotenv},
+		{name: ".env.docker", any: true, find: dotenv},
+		{name: "*.env", any: true, find: dotenv},
 		{name: "*.decrypt.private.php", find: symfonyKey},
 		{name: "parameters.yml", find: inTree(field{"secret", "symfony-secret"}, field{"*_password", "symfony-secret"}, field{"*_secret", "symfony-secret"})},
 		{name: "parameters.php", find: inCode(field{"database_password", "php-app-config-secret"}, field{"mailer_password", "php-app-config-secret"}, field{"secret", "php-app-config-secret"}, field{"cookie_key", "php-app-config-secret"}, field{"cookie_iv", "php-app-config-secret"}, field{"new_cookie_key", "php-app-config-secret"})},
@@ -72,7 +72,10 @@ func frameworkForms() []form {
 		{name: "liquibase.properties", find: springProperties},
 		{name: "application.conf", find: play},
 		{name: "production.conf", find: play},
-		{name: "*.exs", find: phoenix},
+		{name: "*.exs", in: "config", find: phoenix},
+		{name: "prod.secret.exs", find: phoenix},
+		{name: "runtime.exs", find: phoenix},
+		{name: "releases.exs", find: phoenix},
 		{name: "config.production.json", find: inTree(field{"password", "node-app-config-secret"}, field{"auth.pass", "node-app-config-secret"})},
 		{name: "config.json", in: "mattermost mattermost/config", find: inTree(field{"AtRestEncryptKey", "mattermost-config-secret"}, field{"PublicLinkSalt", "mattermost-config-secret"}, field{"SMTPPassword", "mattermost-config-secret"}, field{"AmazonS3SecretAccessKey", "mattermost-config-secret"}, field{"BindPassword", "mattermost-config-secret"}, field{"Secret", "mattermost-config-secret"})},
 		{name: "config.json", in: "config", find: sequelize},
@@ -115,7 +118,7 @@ func frameworkForms() []form {
 func railsKey(d *doc) {
 	v := bytes.TrimSpace(d.text)
 	if (len(v) == 32 || len(v) == 64) && isHex(v) {
-		wholeFile("rails-master-key", "key", 32)(d)
+		wholeFile("rails-master-key-file", "key", 32)(d)
 	}
 }
 
@@ -127,10 +130,10 @@ func railsSecrets(d *doc) {
 		}
 		k := Classify(n.name(), d.text[n.from:n.to])
 		if (n.under("development") || n.under("test")) && k == Literal {
-			d.add(Hit{Rule: "rails-secret-key-base", From: n.from, To: n.to, Key: n.name(), Info: "of development or test only"})
+			d.add(Hit{Rule: "rails-secret-key-base-file", From: n.from, To: n.to, Key: n.name(), Info: "of development or test only"})
 			continue
 		}
-		d.node("rails-secret-key-base", n, "")
+		d.node("rails-secret-key-base-file", n, "")
 	}
 }
 
@@ -150,7 +153,7 @@ func django(d *doc) {
 }
 
 func (d *doc) secretKey(p pair, v []byte) {
-	const rule = "django-secret-key"
+	const rule = "django-secret-key-file"
 	if bytes.HasPrefix(v, []byte("django-insecure-")) {
 		d.add(Hit{Rule: rule, From: p.from, To: p.to, Key: string(p.key), Info: "Django marks it as insecure: for development only"})
 		return
@@ -179,7 +182,7 @@ func dotenv(d *doc) {
 	for p := range d.pairs("=") {
 		switch v := d.text[p.from:p.to]; {
 		case keyIs(p.key, "APP_KEY") && bytes.HasPrefix(v, []byte("base64:")) && len(v) > 30, keyIs(p.key, "APP_PREVIOUS_KEYS") && bytes.HasPrefix(v, []byte("base64:")):
-			d.pair("laravel-app-key", p, "")
+			d.pair("laravel-app-key-file", p, "")
 		case keyIs(p.key, "APP_SECRET") && len(v) >= 16:
 			d.pair("symfony-secret", p, "")
 		}
@@ -207,7 +210,11 @@ func wordpress(d *doc) {
 				d.pair("wordpress-db-password", p, "")
 			}
 		case "AUTH_KEY", "SECURE_AUTH_KEY", "LOGGED_IN_KEY", "NONCE_KEY", "AUTH_SALT", "SECURE_AUTH_SALT", "LOGGED_IN_SALT", "NONCE_SALT", "WP_CACHE_KEY_SALT":
-			if len(v) >= 16 && !has(v, "put your unique phrase here") {
+			switch {
+			case has(v, "put your unique phrase here"):
+			case len(v) == 64 && !repeats(v): // of all characters, so that a template's may be among them
+				d.add(Hit{Rule: "wordpress-auth-key", From: p.from, To: p.to, Key: k})
+			case len(v) >= 16:
 				d.pair("wordpress-auth-key", p, "")
 			}
 		}
@@ -245,7 +252,7 @@ func phpMyAdmin(d *doc) {
 
 // phpConfig reads the configuration of PHP applications by usual names.
 func phpConfig(d *doc) {
-	if !has(d.text, "<?") {
+	if !has(d.text, "<?") || strings.Contains(d.dir, "lang") || strings.Contains(d.dir, "i18n") || strings.Contains(d.dir, "locale") || strings.Contains(d.dir, "translation") {
 		return
 	}
 	for p := range d.literals() {
@@ -369,10 +376,10 @@ func phoenix(d *doc) {
 	for p := range d.literals() {
 		if keyIs(p.key, "secret_key_base") || keyIs(p.key, "signing_salt") && false || keyIs(p.key, "password") || keyIs(p.key, "secret_key") {
 			if dev := d.base == "dev.exs" || d.base == "test.exs"; dev && Classify(string(p.key), d.text[p.from:p.to]) == Literal {
-				d.add(Hit{Rule: "phoenix-secret-key-base", From: p.from, To: p.to, Key: string(p.key), Info: "of development or test only"})
+				d.add(Hit{Rule: "phoenix-secret-key-base-file", From: p.from, To: p.to, Key: string(p.key), Info: "of development or test only"})
 				continue
 			}
-			d.pair("phoenix-secret-key-base", p, "")
+			d.pair("phoenix-secret-key-base-file", p, "")
 		}
 	}
 }
@@ -404,7 +411,7 @@ func gitlabRB(d *doc) {
 func gitlabRunner(d *doc) {
 	for p := range d.pairs("=") {
 		if keyIs(p.key, "token") || keyIs(p.key, "SecretKey") || keyIs(p.key, "AccountKey") {
-			d.pair("gitlab-runner-token", p, "")
+			d.pair("gitlab-runner-token-file", p, "")
 		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 // generalForms are extensions under which files of many forms are found.
 func generalForms() []form {
-	return []form{
+	fs := []form{
 		{name: "*.json", find: anyContent},
 		{name: "*.yaml", find: anyContent},
 		{name: "*.yml", find: anyContent},
@@ -22,6 +22,10 @@ func generalForms() []form {
 		{name: "*.udl", find: func(*doc) {}},
 		{name: "odbc.ini", find: func(*doc) {}},
 	}
+	for i := range fs {
+		fs[i].any = true
+	}
+	return fs
 }
 
 // sniff reports whether a file whose name says nothing may be of a known form.
@@ -38,9 +42,9 @@ func sniff(head []byte) bool {
 	case 'k':
 		return bytes.HasPrefix(head, []byte("kind:"))
 	case '-':
-		return bytes.HasPrefix(head, []byte("---\napiVersion:")) || bytes.HasPrefix(head, []byte("-- MySQL dump")) || bytes.HasPrefix(head, []byte("-- MariaDB dump")) || bytes.HasPrefix(head, []byte("--\n-- PostgreSQL database"))
+		return has(head, "\napiVersion:") || bytes.HasPrefix(head, []byte("---\napiVersion:")) || bytes.HasPrefix(head, []byte("-- MySQL dump")) || bytes.HasPrefix(head, []byte("-- MariaDB dump")) || bytes.HasPrefix(head, []byte("--\n-- PostgreSQL database"))
 	case '#':
-		return bytes.HasPrefix(head, []byte("#cloud-config"))
+		return has(head, "\napiVersion:") || bytes.HasPrefix(head, []byte("#cloud-config"))
 	case '[':
 		return has(head, "aws_secret_access_key")
 	}
@@ -69,7 +73,7 @@ func anyContent(d *doc) {
 		gcpJSON(d)
 	}
 	if has(t, "kind") {
-		if has(t, "current-context") || has(t, "client-key-data") {
+		if has(t, "current-context") || has(t, "client-key-data") || has(t, "kind: Config\n") {
 			kubeconfig(d)
 		}
 		if has(t, "Secret") || has(t, "EncryptionConfig") || has(t, "kubeadm") {
@@ -102,7 +106,7 @@ func anyJSON(d *doc) {
 		inTree(field{"clientSecret", "azure-service-principal"})(d)
 	}
 	if has(t, `"installed"`) && has(t, `"client_secret"`) || has(t, `"web"`) && has(t, `"client_secret"`) && has(t, `"auth_uri"`) {
-		inTree(field{"client_secret", "google-oauth-client-secret"})(d)
+		googleClient(d)
 	}
 	if has(t, `"SecretAccessKey"`) {
 		inTree(field{"SecretAccessKey", "aws-credentials-file"}, field{"SessionToken", "aws-credentials-file"})(d)

@@ -124,7 +124,7 @@ func (d *doc) manifestNode(n *node, objects map[int]k8sObject) {
 				d.stringData(n, o.typ)
 			}
 		}
-		if n.is("annotations.kubectl.kubernetes.io/last-applied-configuration") {
+		if string(n.key) == "kubectl.kubernetes.io/last-applied-configuration" && n.under("annotations") {
 			d.lastApplied(n)
 		}
 	case "EncryptionConfiguration", "EncryptionConfig":
@@ -244,7 +244,7 @@ func staticTokens(d *doc) {
 
 // helmValues reads the values of charts whose keys are those of secrets.
 func helmValues(d *doc) {
-	if has(d.text, "sops:") && has(d.text, "ENC[") {
+	if has(d.text, "sops:") && has(d.text, "ENC[") || bytes.HasPrefix(d.text, []byte("apiVersion:")) || has(d.text, "\napiVersion:") || bytes.HasPrefix(d.text, []byte("kind:")) {
 		return
 	}
 	for n := range d.tree() {

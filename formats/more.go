@@ -81,8 +81,9 @@ func extensionSet(words string) map[string]bool {
 	return m
 }
 
-// more adds what is found without a form.
-func (d *doc) more() {
+// more adds what is found without a form. Literals by their name are of no
+// interest in a file of a special form, whose reader knows what is a secret.
+func (d *doc) more(special bool) {
 	hostKey(d)
 	keys(d)
 	if d.binary {
@@ -93,7 +94,9 @@ func (d *doc) more() {
 		if d.path == "" || isScript(d.path, d.base, d.text[:min(len(d.text), 512)]) {
 			commands(d)
 		}
-		assignments(d)
+		if !special {
+			assignments(d)
+		}
 	}
 	if d.path == "" {
 		d.hits = append(d.hits, URLs(d.text)...)

@@ -110,7 +110,7 @@ var (
 	topDomains = wordSet(`com net org io dev`)
 
 	// aboutSecrets are last words of things that are about a secret, not one.
-	aboutSecrets = wordSet(`url uri urls endpoint host hostname port server addr address domain file files filename path paths dir
+	aboutSecrets = wordSet(`encryption url uri urls endpoint host hostname port server addr address domain file files filename path paths dir
 		directory folder location mount target volume id ids name names type kind version length len size count limit limits max
 		min ttl expiry expiration expires lifetime timeout duration age interval rotation rotate policy policies provider
 		providers backend store manager engine algorithm alg algo method mode format prefix suffix header headers field fields

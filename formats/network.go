@@ -16,10 +16,10 @@ func networkForms() []form {
 		{name: "*.conf", in: "swanctl/conf.d", find: inLines("=", field{"secret", "ipsec-secret"})},
 		{name: "racoon.conf", find: func(*doc) {}},
 		{name: "psk.txt", in: "racoon", find: radiusPSK},
-		{name: "hostapd*.conf", find: inLines("=", field{"wpa_passphrase", "wifi-passphrase"}, field{"wpa_psk", "wifi-passphrase"}, field{"auth_server_shared_secret", "radius-shared-secret"}, field{"acct_server_shared_secret", "radius-shared-secret"}, field{"sae_password", "wifi-passphrase"}, field{"wep_key*", "wifi-passphrase"})},
+		{name: "hostapd*.conf", find: inLines("=", field{"wpa_passphrase", "wifi-passphrase"}, field{"wpa_psk", "wifi-passphrase"}, field{"auth_server_shared_secret", "radius-shared-secret"}, field{"acct_server_shared_secret", "radius-shared-secret"}, field{"sae_password", "wifi-passphrase"}, field{"wep_key0", "wifi-passphrase"}, field{"wep_key1", "wifi-passphrase"}, field{"wep_key2", "wifi-passphrase"}, field{"wep_key3", "wifi-passphrase"})},
 		{name: "wpa_supplicant*.conf", find: inLines("=", field{"psk", "wifi-passphrase"}, field{"password", "wifi-passphrase"}, field{"sae_password", "wifi-passphrase"}, field{"wep_key*", "wifi-passphrase"}, field{"private_key_passwd", "wifi-passphrase"})},
-		{name: "*.nmconnection", find: inLines("=", field{"psk", "wifi-passphrase"}, field{"password", "networkmanager-password"}, field{"wep-key*", "wifi-passphrase"}, field{"private-key-password", "networkmanager-password"}, field{"pin", "networkmanager-password"}, field{"vpn-secrets/*", "networkmanager-password"}, field{"leap-password", "networkmanager-password"})},
-		{name: "*", in: "networkmanager/system-connections", find: inLines("=", field{"psk", "wifi-passphrase"}, field{"password", "networkmanager-password"}, field{"wep-key*", "wifi-passphrase"}, field{"private-key-password", "networkmanager-password"}, field{"vpn-secrets/*", "networkmanager-password"})},
+		{name: "*.nmconnection", find: inLines("=", field{"psk", "wifi-passphrase"}, field{"password", "networkmanager-password"}, field{"wep-key0", "wifi-passphrase"}, field{"private-key-password", "networkmanager-password"}, field{"pin", "networkmanager-password"}, field{"vpn-secrets/*", "networkmanager-password"}, field{"leap-password", "networkmanager-password"})},
+		{name: "*", in: "networkmanager/system-connections", find: inLines("=", field{"psk", "wifi-passphrase"}, field{"password", "networkmanager-password"}, field{"wep-key0", "wifi-passphrase"}, field{"private-key-password", "networkmanager-password"}, field{"vpn-secrets/*", "networkmanager-password"})},
 		{name: "*.psk", in: "iwd", find: inLines("=", field{"passphrase", "wifi-passphrase"}, field{"presharedkey", "wifi-passphrase"})},
 		{name: "*.yaml", in: "netplan", find: inTree(field{"access-points.*.password", "wifi-passphrase"}, field{"password", "wifi-passphrase"}, field{"auth.password", "wifi-passphrase"}, field{"client-key-password", "wifi-passphrase"})},
 		{name: "interfaces", in: "network", find: inLines(" ", field{"wpa-psk", "wifi-passphrase"}, field{"wireless-key", "wifi-passphrase"})},
@@ -37,6 +37,12 @@ func networkForms() []form {
 		{name: ".credentials", in: "samba", find: inLines("=", field{"password", "cifs-credentials"})},
 		{name: "creds", in: "samba cifs", find: inLines("=", field{"password", "cifs-credentials"})},
 		{name: "secrets", in: "davfs2 .davfs2", find: davfs},
+		{name: "*.ovpn", find: openvpn},
+		{name: "*.conf", in: "openvpn openvpn/client openvpn/server", find: openvpn},
+		{name: "auth.txt", in: "openvpn openvpn/client", find: openvpnAuth},
+		{name: "pass.txt", in: "openvpn openvpn/client", find: openvpnAuth},
+		{name: "*.auth", in: "openvpn openvpn/client", find: openvpnAuth},
+		{name: "login.conf", in: "openvpn openvpn/client", find: openvpnAuth},
 		{name: "rsyncd.secrets", find: colonPair("rsync-password")},
 		{name: ".rsyncpass", find: wholeFile("rsync-password", "password", 4)},
 		{name: "user-data", find: cloudInit},
@@ -175,6 +181,37 @@ func fstab(d *doc) {
 				d.pair("cifs-credentials", pair{key: []byte(k[:len(k)-1]), from: f, to: t, commented: commented}, "")
 			}
 			break
+		}
+	}
+}
+
+// openvpn reads a user and password in line.
+func openvpn(d *doc) {
+	const begin = "<auth-user-pass>"
+	i := bytes.Index(d.text, []byte(begin))
+	if i < 0 {
+		return
+	}
+	i += len(begin)
+	if n := bytes.Index(d.text[i:], []byte("</auth-user-pass>")); n > 0 {
+		d.twoLines(i, i+n)
+	}
+}
+
+func openvpnAuth(d *doc) { d.twoLines(0, len(d.text)) }
+
+// twoLines reads a user and, on the next line, a password.
+func (d *doc) twoLines(from, to int) {
+	user := ""
+	for f, t := range lines(d.text[from:to]) {
+		f, t := trim(d.text, from+f, from+t)
+		switch {
+		case f == t:
+		case user == "":
+			user = string(d.text[f:min(t, f+64)])
+		default:
+			d.secret("openvpn-password", "auth-user-pass", f, t, "for user "+user)
+			return
 		}
 	}
 }

@@ -75,7 +75,7 @@ func packageForms() []form {
 		{name: "composer.json", find: urlsAs("composer-auth")},
 		{name: "nuget.config", find: nuget},
 		{name: "packages.config", in: "nuget", find: nuget},
-		{name: "credentials", in: ".gem gem", find: inLines(":", field{"*api_key*", "rubygems-api-key"}, field{":*", "rubygems-api-key"}, field{"http*", "rubygems-api-key"})},
+		{name: "credentials", in: ".gem gem", find: gemKeys},
 		{name: "config", in: ".bundle", find: bundleConfig},
 		{name: "gemfile", find: urlsAs("bundle-config-credentials")},
 		{name: "gemfile.lock", find: urlsAs("bundle-config-credentials")},
@@ -98,7 +98,7 @@ func packageForms() []form {
 		{name: "*.credentials", in: ".sbt .ivy2", find: inLines("=", field{"password", "sbt-credentials"})},
 		{name: "ivysettings.xml", find: inXML(field{"credentials@passwd", "sbt-credentials"})},
 		{name: ".pause", find: inLines(" ", field{"password", "cpan-pause-password"})},
-		{name: "upload_config.lua", in: ".luarocks", find: inCode(field{"key", "luarocks-api-key"}, field{"api_key", "luarocks-api-key"})},
+		{name: "upload_config.lua", in: ".luarocks", find: inCode(field{"key", "luarocks-api-key-file"}, field{"api_key", "luarocks-api-key-file"})},
 		{name: "jfrog-cli.conf*", in: ".jfrog", find: jfrog},
 		{name: "jfrog-cli.conf", find: jfrog},
 		{name: "pubspec-credentials.json", find: inTree(field{"accessToken", "pub-credentials"}, field{"refreshToken", "pub-credentials"})},
@@ -133,10 +133,19 @@ func (d *doc) dockerAuth(from, to int, key string, v []byte, registry string) {
 			}
 			return
 		}
-		d.decoded(rule, key, from, to, bytes.TrimRight(pass, "\x00"), "for user "+string(user)+" at "+registry)
+		d.userPassword(rule, key, from, to, string(user), bytes.TrimRight(pass, "\x00"), "for user "+string(user)+" at "+registry)
 	case "identitytoken", "registrytoken", "password":
 		d.decoded(rule, key, from, to, v, "for "+registry)
 	}
+}
+
+// userPassword adds a password that was decoded with its user.
+func (d *doc) userPassword(rule, key string, from, to int, user string, pass []byte, note string) {
+	if k := Classify("password", pass); k == Placeholder || k == Literal && dummyPair(user, pass) {
+		d.add(Hit{Rule: rule, From: from, To: to, Value: pass, Key: key, Note: note, Info: "a placeholder"})
+		return
+	}
+	d.decoded(rule, key, from, to, pass, note)
 }
 
 // nestedDocker reads a docker config that is encoded in text[from:to].
@@ -260,7 +269,7 @@ func (d *doc) authHeader(rule, key string, from, to int) bool {
 			}
 			if scheme == "basic " {
 				if user, pass, ok := userPass(d.text[f:t]); ok && isText(pass) {
-					d.decoded(rule, key, f, t, pass, forUser(string(user), ""))
+					d.userPassword(rule, key, f, t, string(user), pass, forUser(string(user), ""))
 				}
 				return true
 			}
@@ -277,6 +286,9 @@ func (d *doc) authHeader(rule, key string, from, to int) bool {
 func npmrc(d *doc) {
 	const rule = "npmrc-auth"
 	for p := range d.pairs("=") {
+		if bytes.HasPrefix(bytes.TrimLeft(d.text[p.line:p.from], " \t"), []byte("//")) {
+			p.commented = false // //registry/:key is no comment here
+		}
 		key := p.key
 		where := ""
 		if i := bytes.LastIndexByte(key, ':'); i > 0 {
@@ -299,7 +311,7 @@ func (d *doc) npmKey(rule string, p pair, key, where string) {
 		d.secret(rule, key, p.from, p.to, where)
 	case "_auth":
 		if user, pass, ok := userPass(v); ok && Classify(key, v) == Literal {
-			d.decoded(rule, key, p.from, p.to, pass, forUser(string(user), strings.TrimPrefix(where, "at ")))
+			d.userPassword(rule, key, p.from, p.to, string(user), pass, forUser(string(user), strings.TrimPrefix(where, "at ")))
 		} else {
 			d.secret(rule, key, p.from, p.to, where)
 		}
@@ -413,7 +425,7 @@ func composerAuth(d *doc) {
 
 // nuget reads the keys of package sources.
 func nuget(d *doc) {
-	const rule = "nuget-config-password"
+	const rule = "nuget-config-password-file"
 	for e := range d.elems() {
 		if !keyIs(e.name, "add") {
 			continue
@@ -453,6 +465,19 @@ func bundleConfig(d *doc) {
 			d.secret("bundle-config-credentials", string(p.key), p.from+i+1, p.to, "for user "+string(v[:i]))
 		} else if has(host, "__") && (looksReal("", v) || keyIs(host, "*github__com") || keyIs(host, "*contribsys__com")) || keyIs(host, "*_KEY") && looksReal("", v) {
 			d.pair("bundle-config-credentials", p, "")
+		}
+	}
+}
+
+// gemKeys reads :name: key.
+func gemKeys(d *doc) {
+	for from, to := range lines(d.text) {
+		at, commented := trimComment(d.text, from, to)
+		if i := bytes.LastIndex(d.text[at:to], []byte(": ")); i > 0 {
+			f, t, q := value(d.text, at+i+1, to)
+			if f < t {
+				d.pair("rubygems-api-key", pair{key: bytes.TrimLeft(d.text[at:at+i], ":"), from: f, to: t, commented: commented, quoted: q}, "")
+			}
 		}
 	}
 }

@@ -68,7 +68,7 @@ func serviceForms() []form {
 		{name: "voicemail.conf", find: func(*doc) {}},
 		{name: "ejabberd.yml", find: inTree(field{"*password", "ejabberd-password"}, field{"secret", "ejabberd-password"})},
 		{name: "prosody.cfg.lua", find: inCode(field{"password", "ejabberd-password"}, field{"component_secret", "ejabberd-password"}, field{"turn_external_secret", "ejabberd-password"})},
-		{name: "turnserver.conf", find: inLines("=", field{"static-auth-secret", "turn-secret"}, field{"cli-password", "turn-secret"}, field{"user", "turn-secret"})},
+		{name: "turnserver.conf", find: turnserver},
 		{name: "homeserver.yaml", find: inTree(field{"registration_shared_secret", "matrix-homeserver-secret"}, field{"macaroon_secret_key", "matrix-homeserver-secret"}, field{"form_secret", "matrix-homeserver-secret"}, field{"turn_shared_secret", "matrix-homeserver-secret"}, field{"args.password", "matrix-homeserver-secret"}, field{"smtp_pass", "matrix-homeserver-secret"})},
 		{name: "definitions.json", find: rabbitDefinitions},
 		{name: "load_definitions.json", find: rabbitDefinitions},
@@ -90,11 +90,11 @@ func serviceForms() []form {
 		{name: "connect-distributed.properties", find: kafka},
 		{name: "kafka.properties", find: kafka},
 		{name: "*.properties", in: "kafka kafka/config", find: kafka},
-		{name: "users.properties", find: inLines("=", field{"*", "broker-user-password"})},
+		{name: "users.properties", in: "activemq/** artemis/** conf etc karaf/**", find: brokerUsers},
 		{name: "credentials.properties", find: inLines("=", field{"*password", "broker-user-password"})},
 		{name: "jetty-realm.properties", find: jettyRealm},
-		{name: "realm.properties", find: jettyRealm},
-		{name: "jmxremote.password", find: inLines(" ", field{"*", "jmx-password"})},
+		{name: "realm.properties", in: "jetty/** etc", find: jettyRealm},
+		{name: "jmxremote.password", find: inLines(" ", field{"*", "broker-user-password"})},
 		{name: "kibana.yml", find: inTree(field{"elasticsearch.password", "elastic-stack-password"}, field{"*.password", "elastic-stack-password"}, field{"*password", "elastic-stack-password"}, field{"*encryptionKey", "elastic-stack-password"}, field{"elasticsearch.serviceAccountToken", "elastic-stack-password"})},
 		{name: "logstash.yml", find: inTree(field{"*.password", "elastic-stack-password"}, field{"password", "elastic-stack-password"})},
 		{name: "elasticsearch.yml", find: inTree(field{"*.password", "elastic-stack-password"}, field{"*secure_password", "elastic-stack-password"})},
@@ -121,12 +121,11 @@ func serviceForms() []form {
 		{name: "supervisord.conf", find: inLines("=", field{"*http_server/password", "supervisord-password"}, field{"supervisorctl/password", "supervisord-password"})},
 		{name: "*.conf", in: "supervisor", find: inLines("=", field{"*http_server/password", "supervisord-password"}, field{"supervisorctl/password", "supervisord-password"})},
 		{name: "zoo.cfg", find: inLines("=", field{"*password", "tomcat-keystore-password"})},
-		{name: "etcd.conf.yml", find: inTree(field{"*password", "etcd-password"})},
 		{name: "monit*rc", in: "etc monit etc/monit root", find: monit},
 		{name: "standalone*.xml", in: "", find: wildfly},
 		{name: "domain.xml", find: wildfly},
-		{name: "mgmt-users.properties", find: inLines("=", field{"*", "wildfly-user-hash"})},
-		{name: "application-users.properties", find: inLines("=", field{"*", "wildfly-user-hash"})},
+		{name: "mgmt-users.properties", find: inLines("=", field{"*", "htpasswd-hash"})},
+		{name: "application-users.properties", find: inLines("=", field{"*", "htpasswd-hash"})},
 		{name: "minio", in: "default", find: inLines("=", field{"MINIO_ROOT_PASSWORD", "minio-root-password"}, field{"MINIO_SECRET_KEY", "minio-root-password"})},
 		{name: "config.json", in: ".minio .minio.sys/config", find: inTree(field{"credential.secretKey", "minio-root-password"})},
 		{name: "*.conf", in: "zabbix zabbix/**", find: inLines("=", field{"DBPassword", "monitoring-db-password"}, field{"VaultToken", "monitoring-db-password"})},
@@ -180,6 +179,21 @@ func tomcatUsers(d *doc) {
 		for _, a := range e.attrs {
 			if keyIs(a.name, "password") {
 				d.xmlText("tomcat-user-password", "password", a.from, a.to, "for user "+name)
+			}
+		}
+	}
+}
+
+// turnserver reads coturn's secrets; a user is name:key.
+func turnserver(d *doc) {
+	for p := range d.pairs("=") {
+		switch {
+		case keyIs(p.key, "static-auth-secret"), keyIs(p.key, "cli-password") && !p.commented:
+			d.pair("turn-secret", p, "")
+		case keyIs(p.key, "user") && !p.commented:
+			if i := bytes.IndexByte(d.text[p.from:p.to], ':'); i > 0 && p.from+i+1 < p.to {
+				p.from += i + 1
+				d.pair("turn-secret", p, "")
 			}
 		}
 	}
@@ -385,7 +399,7 @@ func (d *doc) jaasLine(from, to int) {
 		if f < to && d.text[f] == '\\' { // in JSON, or in a quoted string
 			f++
 		}
-		if vf, vt, q := value(d.text, f, to); q {
+		if vf, vt, q := value(d.text, f, min(to, f+512)); q {
 			for vt > vf && d.text[vt-1] == '\\' {
 				vt--
 			}
@@ -413,6 +427,15 @@ func kafka(d *doc) {
 	}
 }
 
+// brokerUsers reads user=password; what has blanks is words for people.
+func brokerUsers(d *doc) {
+	for p := range d.pairs("=") {
+		if v := d.text[p.from:p.to]; !p.commented && !has(v, " ") && !bytes.HasPrefix(v, []byte("_g_")) {
+			d.pair("broker-user-password", p, "for user "+string(p.key))
+		}
+	}
+}
+
 // jettyRealm reads user: password, role.
 func jettyRealm(d *doc) {
 	for p := range d.pairs(":") {
@@ -431,17 +454,25 @@ func jettyRealm(d *doc) {
 	}
 }
 
-// keystore tells of Elasticsearch's keystore, which is encrypted with an empty
-// password unless there's another.
+// keystore reads the header of Elasticsearch's keystore, which says whether it
+// has a password; without one it's encrypted with an empty one.
 func keystore(d *doc) {
-	if len(d.text) > 32 {
-		d.add(Hit{Rule: "elasticsearch-keystore", From: 0, To: min(len(d.text), 64), Key: "keystore", Info: "a keystore; without a password of its own, anyone reads it"})
+	const codec = "elasticsearch.keystore"
+	i := bytes.Index(d.text[:min(len(d.text), 64)], []byte(codec))
+	flag := i + len(codec) + 4 // after the version
+	if i < 0 || flag >= len(d.text) {
+		return
 	}
+	h := Hit{Rule: "elasticsearch-keystore", From: i, To: len(d.text), Key: "keystore", Note: "it has no password of its own: anyone opens it"}
+	if d.text[flag] != 0 {
+		h.Note, h.Info = "", "encrypted with a password"
+	}
+	d.add(h)
 }
 
 // hashicorp reads the HCL of Vault, Consul and Nomad.
 func hashicorp(d *doc) {
-	if strings.HasSuffix(d.base, ".pkrvars.hcl") || strings.Contains(d.base, "terragrunt") || d.base == ".terraform.lock.hcl" {
+	if strings.HasSuffix(d.base, ".pkrvars.hcl") || strings.Contains(d.base, "terragrunt") || strings.HasPrefix(d.base, "docker-bake") || d.base == ".terraform.lock.hcl" {
 		return
 	}
 	for p := range d.pairs("=") {
@@ -451,7 +482,7 @@ func hashicorp(d *doc) {
 		switch {
 		case keyIs(p.key, "encrypt"):
 			d.pair("gossip-encryption-key", p, "")
-		case keyIs(p.key, "token"), keyIs(p.key, "initial_management"), keyIs(p.key, "master"), keyIs(p.key, "agent"), keyIs(p.key, "agent_master"), keyIs(p.key, "default") && looksReal("", d.text[p.from:p.to]), keyIs(p.key, "agent_recovery"), keyIs(p.key, "replication"):
+		case keyIs(p.key, "token"), keyIs(p.key, "initial_management"), keyIs(p.key, "master"), keyIs(p.key, "agent"), keyIs(p.key, "agent_master"), keyIs(p.key, "default") && has(d.text, "acl") && looksReal("", d.text[p.from:p.to]), keyIs(p.key, "agent_recovery"), keyIs(p.key, "replication"):
 			if len(d.text[p.from:p.to]) >= 16 {
 				d.pair("hashicorp-config-token", p, "")
 			}

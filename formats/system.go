@@ -71,7 +71,7 @@ func isCrypt(v []byte) bool {
 
 // elided reports whether a hash is one of documentation.
 func elided(v []byte) bool {
-	return has(v, "...") || has(v, "…") || has(v, "xxxxx") || has(v, "XXXXX") || has(v, "example")
+	return bytes.HasSuffix(v, []byte("...")) || has(v, "…") || has(v, "xxxxx") || has(v, "XXXXX") || has(v, "example")
 }
 
 // shadow reads the second field of every line: locked, empty, or a hash.

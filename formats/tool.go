@@ -112,11 +112,11 @@ func teleport(d *doc) {
 		switch {
 		case n.is("auth_token"), n.is("join_params.token_name"):
 			if v := d.text[n.from:n.to]; len(v) >= 16 && v[0] != '/' {
-				d.node("teleport-join-token", n, "")
+				d.node("teleport-join-token-file", n, "")
 			}
 		case n.is("auth_service.tokens"):
 			if i := bytes.LastIndexByte(d.text[n.from:n.to], ':'); i > 0 && i+1 < n.to-n.from && d.text[n.from+i+1] != '/' {
-				d.secret("teleport-join-token", "tokens", n.from+i+1, n.to, "")
+				d.secret("teleport-join-token-file", "tokens", n.from+i+1, n.to, "")
 			}
 		}
 	}

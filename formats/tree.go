@@ -160,7 +160,7 @@ func (d *doc) tree() iter.Seq[*node] {
 		i := bytes.IndexFunc(d.text, func(c rune) bool { return c != ' ' && c != '\n' && c != '\t' && c != '\r' && c != 0xFEFF })
 		if i >= 0 && (d.text[i] == '{' && !bytes.HasPrefix(d.text[i:], []byte("{{")) || d.text[i] == '[' || strings.HasSuffix(d.base, ".json")) {
 			r.ids = 1
-			r.flow(i, -1)
+			r.flow(i, -1, nil)
 			return
 		}
 		r.yaml()
@@ -214,10 +214,9 @@ func (r *reader) pop() {
 
 // flow reads JSON, or a flow mapping or list of YAML, from text[i] on, and
 // returns where it ends. It's tolerant: of comments, of commas too many or
-// missing, of bare words. indent >= 0: it ends at the latest at a line that's
-// not indented more.
-func (r *reader) flow(i, indent int) int {
-	var key []byte
+// missing, of bare words. It is the value of key, or an item if that is nil.
+// indent >= 0: it ends at the latest at a line that's not indented more.
+func (r *reader) flow(i, indent int, key []byte) int {
 	depth := 0
 	for i < r.to && !r.done {
 		c := r.text[i]
@@ -357,7 +356,7 @@ func (r *reader) yamlLine(i, end int) int {
 		return next
 	}
 	if c := r.text[i]; (c == '{' || c == '[') && !bytes.HasPrefix(r.text[i:], []byte("{{")) && !bytes.HasPrefix(r.text[i:], []byte("{%")) {
-		return max(next, r.lineEnd(r.flow(i, max(indent-1, 0))))
+		return max(next, r.lineEnd(r.flow(i, max(indent-1, 0), nil)))
 	}
 	ks, ke, v := yamlKey(r.text, i, stop)
 	if v < 0 {
@@ -448,10 +447,7 @@ func (r *reader) yamlValue(key []byte, indent, v, stop, next int) int {
 			r.scalar(key, v, stop, 0) // {vault}, {0}
 			return next
 		}
-		r.push(level{key: key, indent: indent})
-		end := r.flow(v, indent)
-		r.close(indent, false)
-		return max(next, r.lineEnd(end))
+		return max(next, r.lineEnd(r.flow(v, indent, key)))
 	case c == '|' || c == '>':
 		return r.block(key, indent, next, '|')
 	case c == '!' && bytes.ContainsAny(r.text[v:stop], "|>"):

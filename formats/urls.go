@@ -127,21 +127,36 @@ func (d *doc) urlPassword(user string, from, to int, host, rule string) {
 	if host == "?" {
 		h.Note = "for user " + user
 	}
+	if inComment(d.text, from) && !looksReal("password", v) {
+		return // an example of the file's own documentation
+	}
 	if un := unpercent(v); len(un) != len(v) {
 		h.Value = un
+	}
+	if string(v) == "x-oauth-basic" || string(v) == "x" { // then the user is the token
+		d.urlToken(from-1-len(user), from-1, "https", host, rule)
+		return
 	}
 	k := Classify("password", v)
 	switch {
 	case k == Reference || k == Empty:
 		return
-	case string(v) == "x-oauth-basic" || string(v) == "x": // then the user is the token
-		return
-	case bytes.Equal(bytes.ToLower(v), []byte("x")), k == Placeholder, dummyPair(user, v):
+	case k == Placeholder, dummyPair(user, v), user != "" && user[0] == '[' && v[len(v)-1] == ']':
 		h.Info = "a placeholder"
 	case exampleHost(host, v):
 		h.Info = "a host of an example"
 	}
 	d.add(h)
+}
+
+// inComment reports whether the line of text[at] is commented out.
+func inComment(text []byte, at int) bool {
+	s := at
+	for s > 0 && at-s < maxUserinfo && text[s-1] != '\n' {
+		s--
+	}
+	_, commented := trimComment(text, s, at)
+	return commented
 }
 
 // dummyPair reports whether user and password are as documentation has them.
@@ -153,7 +168,7 @@ func dummyPair(user string, pass []byte) bool {
 	case "bar", "baz", "b", "bb", "bbb":
 		return true
 	}
-	return (u == "user" || u == "username" || u == "usr") && (p == u || p == "123" || p == "1234" || p == "test")
+	return u == "test" && p == "test" || (u == "user" || u == "username" || u == "usr") && (p == u || p == "123" || p == "1234" || p == "test")
 }
 
 func printable(v []byte) bool {
@@ -223,6 +238,8 @@ const maxConnection = 400
 // connection strings of ADO, ODBC, libpq and Azure, in any text.
 func ConnectionStrings(text []byte) []Hit {
 	d := doc{text: text}
+	d.oracle()
+	last, same := 0, 0 // the name before, and how many are in the same string
 	for at := 0; at < len(text); {
 		i := bytes.IndexByte(text[at:], '=')
 		if i < 0 {
@@ -236,12 +253,42 @@ func ConnectionStrings(text []byte) []Hit {
 		}
 		for _, k := range connectionKeys {
 			if e >= len(k) && low(text[e-1]) == k[len(k)-1] && foldEq(text[e-len(k):e], k) {
-				d.connection(e-len(k), i+1)
+				if bytes.IndexAny(text[last:e], "\"'\n<>`") >= 0 {
+					same = 0
+				}
+				last = e
+				if same++; same <= 8 { // no string has more, but one that is made to cost much
+					d.connection(e-len(k), i+1)
+				}
 				break
 			}
 		}
 	}
-	return d.hits
+	return d.sorted()
+}
+
+// oracle finds jdbc:oracle:thin:user/password@host.
+func (d *doc) oracle() {
+	const prefix = "jdbc:oracle:"
+	for at := 0; ; {
+		i := bytes.Index(d.text[at:], []byte(prefix))
+		if i < 0 {
+			return
+		}
+		at += i + len(prefix)
+		slash := 0
+		for j := at; j < len(d.text) && j-at < 128 && d.text[j] > ' ' && !ends(d.text[j]); j++ {
+			switch c := d.text[j]; {
+			case c == '/' && slash == 0:
+				slash = j
+			case c == '@':
+				if slash > 0 && slash+1 < j {
+					d.secret("connection-string", "password", slash+1, j, "")
+				}
+				j = len(d.text)
+			}
+		}
+	}
 }
 
 // connection looks at the password whose name begins at key and whose value,
@@ -285,6 +332,9 @@ func (d *doc) connection(key, from int) {
 	from, to = trim(t, from, to)
 	v := t[from:to]
 	if len(v) == 0 || len(v) > 200 || v[0] == '%' && len(v) == 2 || v[0] == '$' && Classify("password", v) == Reference || bytes.ContainsAny(v, "{}") && Classify("password", v) != Literal {
+		return
+	}
+	if inComment(t, key) && !looksReal("password", v) {
 		return
 	}
 	if v[0] == '\\' || v[0] == '(' || v[0] == '[' || v[0] == '{' || v[0] == '+' || v[0] == '=' {

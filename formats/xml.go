@@ -63,6 +63,7 @@ func (d *doc) elems() iter.Seq[*elem] {
 					e.up = e.up[:len(e.up)-1]
 				}
 				i = after(d.text, i, ">")
+			case !isWord(rest[0]) && rest[0] < 0x80: // a < of its own
 			default:
 				var closed bool
 				i, closed = d.tag(&e, i)
