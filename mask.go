@@ -46,7 +46,7 @@ func (s *scan) maskAll() {
 	}
 	for i := range s.rep.Findings {
 		f := &s.rep.Findings[i]
-		mask(&f.Key)
+		mask(&f.Key, &f.Note, &f.Info)
 		for k := range f.Locations {
 			if l := f.Locations[k].Layer; l != nil {
 				mask(&l.Digest, &l.DiffID)

@@ -48,7 +48,7 @@ func (s *Scanner) ratePlace(v *rating, r *rule, path string) {
 	case !packaged:
 	case fixture && v.info == "":
 		v.info = "in the tests or the documentation of a package"
-	case r.Class != rules.ClassSpecific, !r.Parsed && (r.Pattern == "" || formats.Source(path)):
+	case r.Class == rules.ClassGeneric, r.Class == rules.ClassContext && !r.Parsed, !r.Parsed && (r.Pattern == "" || formats.Source(path)):
 		v.confidence = rules.ConfidenceLow
 	case v.confidence == rules.ConfidenceHigh && v.severity != rules.SeverityCritical:
 		v.confidence = rules.ConfidenceMedium

@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/leakscan/leakscan/formats"
 	"github.com/leakscan/leakscan/rules"
 )
 
@@ -551,7 +552,19 @@ func (sc *scan) locate(old int) {
 			if !overlaps(sc.found[lo:hi], sc.base+int64(a), sc.base+int64(b)) {
 				f.Key = string(sc.d[a:b])
 			}
+			sc.believe(f)
 		}
+	}
+}
+
+// believe raises what a generic rule found under a name that says that it is a
+// secret, in the user's own files.
+func (sc *scan) believe(f *finding) {
+	if f.Confidence != rules.ConfidenceLow || f.Info != "" || f.Rule.Class != rules.ClassGeneric || !f.Rule.Random || !formats.SecretName(f.Key) {
+		return
+	}
+	if packaged, _ := formats.Packaged(sc.path); !packaged && !formats.Sealed(sc.d) {
+		f.Confidence = rules.ConfidenceMedium
 	}
 }
 
@@ -669,7 +682,8 @@ func (sc *scan) givesWay(f *finding) bool {
 
 // outranks reports whether g is of a better class than f and has a byte in
 // common with it; or of the same class and just there, found by a rule that
-// comes first. That goes for sets with rules of ours: gitleaks reports both.
+// comes first; or longer, where f is a part of it, cut short. That goes for sets
+// with rules of ours: gitleaks reports both.
 func (sc *scan) outranks(g, f *finding) bool {
 	if g.SecretOffset >= f.SecretEnd || f.SecretOffset >= g.SecretEnd {
 		return false
@@ -678,7 +692,13 @@ func (sc *scan) outranks(g, f *finding) bool {
 	if a.Class.Rank() != b.Class.Rank() {
 		return a.Class.Rank() < b.Class.Rank()
 	}
-	return sc.s.parsing && g.SecretOffset == f.SecretOffset && g.SecretEnd == f.SecretEnd && g.order < f.order
+	if !sc.s.parsing {
+		return false
+	}
+	if g.SecretOffset == f.SecretOffset && g.SecretEnd == f.SecretEnd {
+		return g.order < f.order
+	}
+	return g.SecretOffset <= f.SecretOffset && f.SecretEnd <= g.SecretEnd && a.Class == rules.ClassSpecific && g.Info == ""
 }
 
 func (sc *scan) outranked(f *finding, fs []finding) bool {

@@ -73,7 +73,7 @@ func assignments(d *doc) {
 		return
 	}
 	t := d.text
-	if st == yamlStyle && sealedManifest(t) {
+	if st == yamlStyle && Sealed(t) {
 		return
 	}
 	for i := 0; i < len(t); i++ {
@@ -86,9 +86,59 @@ func assignments(d *doc) {
 	}
 }
 
-// sealedManifest reports whether a file is a manifest of Kubernetes of a kind
+// barePassword reports whether a name that is too short to mean much, such as
+// pwd, stands for a password: in settings it does, where a shell has other uses
+// for it.
+func barePassword(key string, st style, base string) bool {
+	switch strings.ToLower(key) {
+	case "pwd", "pass", "pw":
+	default:
+		return false
+	}
+	switch st {
+	case jsonStyle, yamlStyle, xmlStyle, tomlStyle, codeStyle:
+		return true
+	}
+	dot := strings.LastIndexByte(base, '.')
+	return dot > 0 && strings.Contains(" ini conf cnf cfg config properties dsn udl ", " "+base[dot+1:]+" ")
+}
+
+// list looks at the strings of an array that is the value of a name, as in
+// "unseal_keys": ["…", "…"]. It returns where to go on, or 0: there is none.
+func (d *doc) list(st style, key string, at int) int {
+	t := d.text
+	i := at + 1
+	for i < len(t) && i-at < 40 && (t[i] == ' ' || t[i] == '\t') {
+		i++
+	}
+	if i >= len(t) || t[i] != '[' || st == lineStyle {
+		return 0
+	}
+	rule := ruleSetting
+	if st == codeStyle {
+		rule = ruleSource
+	}
+	for n := 0; n < 32; n++ {
+		for i++; i < len(t) && (t[i] <= ' ' || t[i] == ','); i++ {
+		}
+		if i >= len(t) || t[i] != '"' && t[i] != '\'' {
+			return i
+		}
+		end := bytes.IndexByte(t[i+1:min(len(t), i+1+maxValue)], t[i])
+		if end < 0 {
+			return i
+		}
+		if v := t[i+1 : i+1+end]; len(v) >= 16 && credible(key, v, st, true) {
+			d.secret(rule, key, i+1, i+1+end, "")
+		}
+		i += end + 1
+	}
+	return i
+}
+
+// Sealed reports whether a file is a manifest of Kubernetes of a kind
 // that has a reader of its own, or whose values are encrypted.
-func sealedManifest(t []byte) bool {
+func Sealed(t []byte) bool {
 	head := t[:min(len(t), 4096)]
 	if !has(head, "apiVersion:") || !has(head, "kind:") {
 		return false
@@ -158,8 +208,13 @@ func (d *doc) assignment(st style, at int) int {
 			return at
 		}
 	}
-	if !SecretName(key) {
+	if !SecretName(key) && !barePassword(key, st, d.base) {
 		return at
+	}
+	if op == ':' || op == '=' {
+		if next := d.list(st, key, at); next > 0 {
+			return next
+		}
 	}
 	vf, vt, quoted, next := assignedValue(t, st, at+1)
 	if vf >= vt {

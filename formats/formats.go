@@ -49,8 +49,7 @@ func Find(path string, text []byte) []Hit {
 			anyContent(d)
 		}
 		if known && !strewn(p) {
-			d.hits = append(d.hits, URLs(text)...)
-			d.hits = append(d.hits, ConnectionStrings(text)...)
+			d.addresses()
 		}
 	}
 	d.more(special)
@@ -58,7 +57,7 @@ func Find(path string, text []byte) []Hit {
 }
 
 // Wants reports whether Find can have an interest in the file at path, whose
-// first bytes are head. It allocates nothing.
+// first bytes are head. It allocates next to nothing.
 func Wants(path string, head []byte) bool {
 	var buf [maxPath]byte
 	p := lowered(buf[:0], path)
@@ -74,6 +73,7 @@ type doc struct {
 	text            []byte
 	binary          bool
 	nested          bool // it was in another file
+	strings         bool // URLs and connection strings were looked for
 	hits            []Hit
 }
 

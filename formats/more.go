@@ -13,7 +13,7 @@ func wantsMore(p, head []byte) bool {
 	if len(p) == 0 {
 		return true
 	}
-	if wantsKey(p, head) {
+	if wantsKey(p, head) || len(head) > 12 && maybeText(head) && !packagedPath(p) {
 		return true
 	}
 	base := p[bytes.LastIndexByte(p, '/')+1:]
@@ -25,6 +25,19 @@ func wantsMore(p, head []byte) bool {
 		return true
 	}
 	return bytes.Contains(p, []byte("etc/cron")) || bytes.Contains(p, []byte("cron/crontabs")) || bytes.Contains(p, []byte("etc/profile.d/"))
+}
+
+// maybeText reports whether a file that begins so can be text.
+func maybeText(head []byte) bool { return bytes.IndexByte(head, 0) < 0 }
+
+// packagedPath is Packaged without a string; of paths in lower case.
+func packagedPath(p []byte) bool {
+	for _, m := range treeMarks {
+		if bytes.Contains(p, []byte(m)) {
+			return bytes.Contains(p, []byte("node_modules/")) || packageTrees().Match(p)
+		}
+	}
+	return false
 }
 
 // wantsKey reports whether a file may be a key, by how it begins.
@@ -97,9 +110,24 @@ func (d *doc) more(special bool) {
 		if !special {
 			assignments(d)
 		}
+		if !d.strings {
+			d.addresses()
+		}
+		if styleOf(d.path, d.base) == codeStyle {
+			calls(d)
+		}
+		if !special {
+			bareFile(d)
+		}
+		svnAuth(d)
 	}
-	if d.path == "" {
-		d.hits = append(d.hits, URLs(d.text)...)
-		d.hits = append(d.hits, ConnectionStrings(d.text)...)
-	}
+}
+
+// addresses adds passwords in URLs and in connection strings.
+func (d *doc) addresses() {
+	d.strings = true
+	d.hits = append(d.hits, URLs(d.text)...)
+	d.hits = append(d.hits, ConnectionStrings(d.text)...)
+	redisStrings(d)
+	goDSN(d)
 }

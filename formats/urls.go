@@ -110,6 +110,10 @@ func exampleHost(host string, v []byte) bool {
 
 // urlPassword adds the password text[from:to].
 func (d *doc) urlPassword(user string, from, to int, host, rule string) {
+	if from == to && user != "" { // https://TOKEN:@host
+		d.urlToken(from-1-len(user), from-1, "https", host, rule)
+		return
+	}
 	v := d.text[from:to]
 	if from >= to || (user == "" || user == "x") && bytes.IndexByte(v, ':') >= 0 || v[0] == '@' || !printable(v) {
 		return

@@ -103,7 +103,7 @@ func TestRun(t *testing.T) {
 	if rep.Schema != Schema || rep.Version != "1.2" || len(rep.Dirs) != 3 {
 		t.Fatalf("schema %s, version %s, %d directories", rep.Schema, rep.Version, len(rep.Dirs))
 	}
-	equal(t, found(rep), "00000 app/.env github-pat", "00001 root/pw secret 0", "00001 root/pw.json secret 0")
+	equal(t, found(rep), "00000 app/.env github-pat", "00001 root/pw secret 0", "00001 root/pw.json password-in-settings", "00001 root/pw.json secret 0")
 	for i, want := range []string{"map[app/.env:[00000 00001]]", "map[root/pw:[00001] root/pw.json:[]]", "map[]"} {
 		if got := fmt.Sprint(rep.Dirs[i].Kept); got != want {
 			t.Errorf("%s: kept %s, not %s", rep.Dirs[i].Name, got, want)

@@ -93,7 +93,7 @@ func Measure(ctx context.Context, es []Entry) (*Score, error) {
 			s.Secrets++
 			found, gated := false, false
 			for _, h := range hits[e] {
-				if h.f.Severity == report.SeverityInfo || !near(int(h.l.Offset), sp) {
+				if h.f.Severity == report.SeverityInfo || !near(int(h.l.Offset), sp, e.Text) {
 					continue
 				}
 				found = true
@@ -133,7 +133,9 @@ func about[T any](hs []T, say func(T) string) string {
 
 // near reports whether a finding at an offset is of a secret: it may begin a
 // little before it, as a pair does whose password is marked.
-func near(at int, s Span) bool { return at < s.To && at >= s.From-64 }
+func near(at int, s Span, text string) bool {
+	return at < s.To && (at >= s.From-64 || !strings.Contains(text[max(0, at):s.From], "\n"))
+}
 
 func (s *Score) add(o *Score) {
 	s.Secrets += o.Secrets
