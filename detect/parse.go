@@ -2,6 +2,7 @@ package detect
 
 import (
 	"github.com/leakscan/leakscan/formats"
+	"github.com/leakscan/leakscan/rules"
 )
 
 // headSize is how much of a file package formats is shown to say if it wants it.
@@ -50,6 +51,9 @@ func (sc *scan) keep(i int, h *formats.Hit) {
 	}
 	if h.Note != "" {
 		v.note = h.Note
+	}
+	if h.Encrypted && v.info == "" {
+		v.severity = rules.SeverityLow
 	}
 	sec := NewSecret(r.ID, value, sc.s.key)
 	from, to := sc.base+int64(h.From), sc.base+int64(h.To)

@@ -275,7 +275,7 @@ func checkPEM(secret []byte) finger {
 	}
 	switch {
 	case encrypted:
-		return finger{note: "encrypted with a passphrase", severity: rules.SeverityMedium}
+		return finger{note: "encrypted with a passphrase", severity: rules.SeverityLow}
 	case bytes.HasPrefix(der, []byte("openssh-key-v1\x00")):
 		return checkOpenSSH(der)
 	case len(der) > 4 && der[0] == 0x30:
@@ -337,7 +337,7 @@ func checkOpenSSH(der []byte) finger {
 		return finger{}
 	}
 	if cipher := string(b[4 : 4+n]); cipher != "none" {
-		return finger{note: "encrypted with a passphrase", severity: rules.SeverityMedium}
+		return finger{note: "encrypted with a passphrase", severity: rules.SeverityLow}
 	}
 	return finger{}
 }

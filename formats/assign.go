@@ -204,7 +204,7 @@ func (d *doc) assignment(st style, at int) int {
 			return at
 		}
 	case ':':
-		if st == lineStyle && quotedKey == false && !spaced(t, at) {
+		if st == lineStyle && !quotedKey && !spaced(t, at) {
 			return at
 		}
 	}

@@ -20,6 +20,8 @@ type Hit struct {
 	Key      string // the name or field it has there, never part of the secret
 	Info     string // if not empty: why it is nothing to worry about
 	Note     string // if not empty: something worth knowing, never part of the secret
+
+	Encrypted bool // a passphrase protects it, which is not there
 }
 
 // maxHits bounds the hits of one file: more say nothing that these do not.

@@ -29,6 +29,7 @@ const (
 	ruleHostKey   = "ssh-host-key"
 	ruleJKS       = "java-keystore"
 	rulePKCS12    = "pkcs12-keystore"
+	ruleXMLKey    = "xml-rsa-private-key"
 	ruleEthereum  = "ethereum-keystore"
 )
 
@@ -53,7 +54,7 @@ func keys(d *doc) {
 	case t[0] == '(' && (bytes.HasPrefix(t, []byte("(11:private-key")) || bytes.HasPrefix(t, []byte("(21:protected-private-key")) || bytes.HasPrefix(t, []byte("(private-key")) || bytes.HasPrefix(t, []byte("(protected-private-key"))), bytes.HasPrefix(t, []byte("Key: (")), bytes.HasPrefix(t, []byte("Created: ")) && has(t[:min(len(t), 300)], "Key: ("):
 		h := Hit{Rule: ruleGPGAgent, From: 0, To: len(t)}
 		if has(t, "protected-private-key") {
-			h.Note = "encrypted with a passphrase"
+			h.Note, h.Encrypted = "encrypted with a passphrase", true
 		}
 		d.add(h)
 	case pgpSecret(t):
@@ -63,6 +64,8 @@ func keys(d *doc) {
 		return
 	}
 	switch ext := d.base[strings.LastIndexByte(d.base, '.')+1:]; {
+	case t[0] == '<':
+		xmlKey(d)
 	case t[0] == '{' || t[0] == '[' && ext != "conf" || ext == "json" || ext == "jwk" || ext == "jwks":
 		jwk(d)
 		ethereum(d)
@@ -95,7 +98,7 @@ func putty(d *doc) {
 	}
 	from, to = trimAll(t, from, to)
 	if to-from >= 20 {
-		d.add(Hit{Rule: rulePuTTY, From: from, To: to, Note: note})
+		d.add(Hit{Rule: rulePuTTY, From: from, To: to, Note: note, Encrypted: note != ""})
 	}
 }
 
@@ -171,7 +174,7 @@ func der(d *doc) {
 		}
 		d.add(Hit{Rule: rulePKCS12, From: 0, To: n, Note: "its keys are protected by a password"})
 	case head[0] == 0x30 && has(b[:min(len(b), 64)], "\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d"): // PBES2: an encrypted PKCS #8
-		d.add(Hit{Rule: ruleDER, From: 0, To: n, Note: "encrypted with a passphrase"})
+		d.add(Hit{Rule: ruleDER, From: 0, To: n, Note: "encrypted with a passphrase", Encrypted: true})
 	}
 }
 
@@ -254,7 +257,7 @@ func minisign(d *doc) {
 	if len(raw) >= 8 && (bytes.Equal(raw[2:4], []byte{0, 0}) || len(raw) == 104 && bytes.Equal(raw[4:8], make([]byte, 4))) {
 		note = ""
 	}
-	d.add(Hit{Rule: ruleMinisign, From: from, To: to, Note: note})
+	d.add(Hit{Rule: ruleMinisign, From: from, To: to, Note: note, Encrypted: note != ""})
 }
 
 // dnssec: a key as dnssec-keygen writes it.
@@ -424,6 +427,20 @@ func ethereum(d *doc) {
 	}
 	if v := jsonField(t, 0, len(t), "ciphertext"); v.to-v.from >= 32 {
 		d.secret(ruleEthereum, "ciphertext", v.from, v.to, "encrypted with a password")
+	}
+}
+
+// xmlKey: an RSA key as .NET writes it, whose private exponent is <D>.
+func xmlKey(d *doc) {
+	t := d.text
+	i := bytes.Index(t, []byte("<RSAKeyValue>"))
+	if i < 0 {
+		return
+	}
+	from := bytes.Index(t[i:], []byte("<D>"))
+	to := bytes.Index(t[i:], []byte("</D>"))
+	if from >= 0 && to > from+20 {
+		d.secret(ruleXMLKey, "D", i+from+3, i+to, "")
 	}
 }
 

@@ -22,8 +22,11 @@ func Packaged(path string) (packaged, fixture bool) {
 		return false, false
 	}
 	rest := strings.ToLower(path[loc[0]:])
-	if strings.HasPrefix(strings.TrimPrefix(rest, "/"), "usr/share/nginx/html/") {
-		return false, false // where a site is put, not a package
+	if parts := strings.SplitN(strings.TrimPrefix(rest, "/"), "/", 5); len(parts) == 5 && parts[1] == "share" {
+		switch parts[3] {
+		case "html", "conf", "config", "pipeline", "secrets", "certs":
+			return false, false // where official images have a site, or settings
+		}
 	}
 	return true, fixtures().MatchString(rest)
 }

@@ -257,7 +257,7 @@ func ConnectionStrings(text []byte) []Hit {
 		}
 		for _, k := range connectionKeys {
 			if e >= len(k) && low(text[e-1]) == k[len(k)-1] && foldEq(text[e-len(k):e], k) {
-				if bytes.IndexAny(text[last:e], "\"'\n<>`") >= 0 {
+				if bytes.ContainsAny(text[last:e], "\"'\n<>`") {
 					same = 0
 				}
 				last = e

@@ -74,7 +74,7 @@ func parse(family, text string) (es []Entry, err error) {
 		if e == nil {
 			return nil
 		}
-		if err := e.expand(); err != nil {
+		if err := e.expand(positive); err != nil {
 			return fmt.Errorf("line %d: %w", e.Line, err)
 		}
 		if positive != e.Positive() {
@@ -107,9 +107,9 @@ func parse(family, text string) (es []Entry, err error) {
 }
 
 // expand fills in the random parts, and takes the marks out.
-func (e *Entry) expand() error {
+func (e *Entry) expand(positive bool) error {
 	seed := fmt.Sprintf("%s/%s/%s/%d", e.Family, e.Kind, e.Path, e.Line)
-	text, err := generate(e.Text, seed)
+	text, err := generate(e.Text, seed, positive)
 	if err != nil {
 		return err
 	}

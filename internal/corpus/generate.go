@@ -23,7 +23,7 @@ import (
 
 // generate replaces the parts that random characters don't make: tokens with a
 // checksum, keys, hashes, and base64 of a text, <b64:TEXT>.
-func generate(text, seed string) (string, error) {
+func generate(text, seed string, positive bool) (string, error) {
 	for {
 		i := strings.Index(text, "<b64:")
 		if i < 0 {
@@ -43,7 +43,7 @@ func generate(text, seed string) (string, error) {
 		if end < 0 {
 			return "", fmt.Errorf("a <b64: is not closed")
 		}
-		inner, err := generate(text[i+len("<b64:"):end], seed)
+		inner, err := generate(text[i+len("<b64:"):end], seed, positive)
 		if err != nil {
 			return "", err
 		}
@@ -51,7 +51,7 @@ func generate(text, seed string) (string, error) {
 		text = text[:i] + base64.StdEncoding.EncodeToString([]byte(inner)) + text[end+1:]
 	}
 	n := 0
-	for _, g := range generators() {
+	for _, g := range generators(positive) {
 		for strings.Contains(text, g.part) {
 			n++
 			v := rules.Example{Text: g.make(fmt.Sprintf("%s/%d", seed, n))}.Expand(fmt.Sprintf("%s/%d", seed, n))
@@ -66,8 +66,14 @@ type generator struct {
 	make func(seed string) string
 }
 
-func generators() []generator {
-	fixed := func(f func() string) func(string) string { return func(string) string { return f() } }
+func generators(positive bool) []generator {
+	// A secret that is in a package's tests and in a file of the user's is the
+	// user's: so the keys of positives and negatives are different ones.
+	pool := uint64(1)
+	if positive {
+		pool = 2
+	}
+	fixed := func(f func(uint64) string) func(string) string { return func(string) string { return f(pool) } }
 	return []generator{
 		{"<ghp>", func(s string) string {
 			return testimage.Checksummed("gh"+"p_", rules.Example{Text: "<alnum:30>"}.Expand(s))
@@ -109,9 +115,11 @@ func block(label string, der []byte) string {
 	return strings.TrimSpace(string(pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der})))
 }
 
-var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
-	// Primes by hand: crypto/rsa doesn't make the same key twice.
-	r := rand.New(source(1))
+var rsaKeys = [3]func() *rsa.PrivateKey{nil, sync.OnceValue(func() *rsa.PrivateKey { return makeRSA(1) }), sync.OnceValue(func() *rsa.PrivateKey { return makeRSA(2) })}
+
+// makeRSA makes a key from a seed. crypto/rsa doesn't make the same key twice.
+func makeRSA(seed uint64) *rsa.PrivateKey {
+	r := rand.New(source(seed))
 	prime := func() *big.Int {
 		for {
 			b := make([]byte, 128)
@@ -138,15 +146,15 @@ var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
 		k.Precompute()
 		return k
 	}
-})
-
-func rsaPEM() string {
-	return block("RSA PRI"+"VATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey()))
 }
 
-func ecPEM() string {
+func rsaPEM(pool uint64) string {
+	return block("RSA PRI"+"VATE KEY", x509.MarshalPKCS1PrivateKey(rsaKeys[pool]()))
+}
+
+func ecPEM(pool uint64) string {
 	var b [32]byte
-	source(2).Read(b[:])
+	source(10 + pool).Read(b[:])
 	b[0] &= 0x7f
 	k, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), b[:])
 	if err != nil {
@@ -159,14 +167,14 @@ func ecPEM() string {
 	return block("EC PRI"+"VATE KEY", der)
 }
 
-func edKey() ed25519.PrivateKey {
+func edKey(pool uint64) ed25519.PrivateKey {
 	var b [32]byte
-	source(3).Read(b[:])
+	source(20 + pool).Read(b[:])
 	return ed25519.NewKeyFromSeed(b[:])
 }
 
-func edPEM() string {
-	der, err := x509.MarshalPKCS8PrivateKey(edKey())
+func edPEM(pool uint64) string {
+	der, err := x509.MarshalPKCS8PrivateKey(edKey(pool))
 	if err != nil {
 		panic(err)
 	}
@@ -174,13 +182,13 @@ func edPEM() string {
 }
 
 // opensshPEM is a key as ssh-keygen writes it (OpenSSH's PROTOCOL.key).
-func opensshPEM() string {
+func opensshPEM(pool uint64) string {
 	str := func(b []byte) []byte { return append(binary.BigEndian.AppendUint32(nil, uint32(len(b))), b...) }
-	pub := edKey().Public().(ed25519.PublicKey)
+	pub := edKey(pool).Public().(ed25519.PublicKey)
 	public := append(str([]byte("ssh-ed25519")), str(pub)...)
 	private := []byte{1, 2, 3, 4, 1, 2, 3, 4}
 	private = append(private, public...)
-	private = append(private, str(edKey())...)
+	private = append(private, str(edKey(pool))...)
 	private = append(private, str([]byte("deploy@ci"))...)
 	for i := byte(1); len(private)%8 != 0; i++ {
 		private = append(private, i)
@@ -195,10 +203,10 @@ func opensshPEM() string {
 	return block("OPENSSH PRI"+"VATE KEY", raw)
 }
 
-func certPEM() string {
+func certPEM(pool uint64) string {
 	t := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "app.corp.io"},
 		NotBefore: time.Unix(1750000000, 0), NotAfter: time.Unix(1900000000, 0)}
-	der, err := x509.CreateCertificate(source(4), t, t, edKey().Public(), edKey())
+	der, err := x509.CreateCertificate(source(4), t, t, edKey(pool).Public(), edKey(pool))
 	if err != nil {
 		panic(err)
 	}
