@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"detect":           {"rules", "formats"},
 	"formats":          {"buildhook/shellflow"},
 	"bench/train":      {"detect"},
-	"bench/quality":    {"", "internal/corpus", "report"},
+	"bench/quality":    {"detect", "internal/corpus", "report", "rules"},
 	"internal/inflate": {},
 	"layerwalk": {
 		"internal/inflate",

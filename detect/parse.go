@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"bytes"
+
 	"github.com/leakscan/leakscan/formats"
 	"github.com/leakscan/leakscan/rules"
 )
@@ -45,8 +47,12 @@ func (sc *scan) keep(i int, h *formats.Hit) {
 		}
 	}
 	v := sc.s.rate(r, sc.path, value)
-	if h.Info != "" && v.info == "" {
-		v.info = h.Info
+	why := h.Info
+	if why == "" && (bytes.Contains(value, []byte("EXAMPLE")) || bytes.Contains(value, []byte("-example-"))) {
+		why = "made up: it has EXAMPLE in it"
+	}
+	if why != "" && v.info == "" {
+		v.info = why
 		sc.s.ratePlace(&v, r, sc.path)
 	}
 	if h.Note != "" {

@@ -200,7 +200,7 @@ func (d *doc) assignment(st style, at int) int {
 		}
 		key = key[3:]
 	case '>':
-		if st == xmlStyle && !xmlTag(t, from, end, at) {
+		if st == xmlStyle && !xmlTag(t, from, end, at) && !xmlNamed(t, from, end, at) {
 			return at
 		}
 	case ':':
@@ -314,6 +314,16 @@ func xmlTag(t []byte, from, end, at int) bool {
 	return end == at && from > 0 && t[from-1] == '<'
 }
 
+// xmlNamed reports whether t[from:end] is the name in a start tag that ends at
+// t[at]: <param name="password">.
+func xmlNamed(t []byte, from, end, at int) bool {
+	if end+1 != at || from < 6 || t[from-1] != t[end] {
+		return false
+	}
+	before := t[max(0, from-6) : from-1]
+	return bytes.HasSuffix(before, []byte("name=")) || bytes.HasSuffix(before, []byte("key="))
+}
+
 const maxValue = 512
 
 // assignedValue finds the value behind an operator: t[from:to], whether it was quoted,
@@ -330,7 +340,7 @@ func assignedValue(t []byte, st style, at int) (from, to int, quoted bool, next 
 	if i >= len(t) {
 		return 0, 0, false, i
 	}
-	if q := t[i]; q == '"' || q == '\'' || q == '`' && st == codeStyle {
+	if q := t[i]; q == '"' || q == '\'' || q == '`' && st == codeStyle && i > 0 && t[i-1] != '=' {
 		for k := i + 1; k < len(t) && k-i <= maxValue; k++ {
 			switch {
 			case t[k] == '\n':

@@ -128,7 +128,8 @@ var placeholders = map[string]bool{
 	"redacted": true, "removed": true, "hidden": true, "masked": true, "censored": true, "sanitized": true, "stripped": true, "omitted": true, "filtered": true, "encrypted": true, "unset": true, "undefined": true, "unused": true, "empty": true, "ignored": true, "blank": true, "disabled": true,
 	"foo": true, "bar": true, "baz": true, "foobar": true, "foobared": true, "foobaz": true, "barbaz": true, "qux": true, "hoge": true, "string": true, "str": true, "value": true, "text": true, "somepassword": true, "somesecret": true, "sometoken": true, "samplepassword": true,
 	"yourpassword": true, "yoursecret": true, "yourtoken": true, "yourkey": true, "yourapikey": true, "mypassword": true, "passwordhere": true, "thepassword": true, "verysecret": true, "notasecret": true, "notsecret": true, "notused": true, "placeholder": true, "prompt": true, "ask": true, "default": true, "required": true, "optional": true,
-	"username:password": true, "user:pass": true, "user:password": true, "keyboardcat": true, "deadbeef": true, "passwordgoeshere": true, "thisisasecret": true, "supersecret": false, "anonymous": true, "pass:insta": true, "anonymous@": true,
+	"username:password": true, "user:pass": true, "user:password": true, "keyboardcat": true, "deadbeef": true, "passwordgoeshere": true, "thisisasecret": true, "supersecret": false, "anonymous": true, "pass:insta": true, "sw2ycwtib9zpoohopsmm": true, // OpenSSL's and Grafana's defaults
+	"anonymous@": true,
 }
 
 // names are the words by which a secret is called, in the same form.

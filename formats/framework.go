@@ -489,7 +489,7 @@ func jenkinsXML(d *doc) {
 			}
 		case keyIs(e.name, "password"), keyIs(e.name, "secret"), keyIs(e.name, "privateKey"), keyIs(e.name, "passphrase"), keyIs(e.name, "apiToken"), keyIs(e.name, "secretKey"), keyIs(e.name, "secretBytes"), keyIs(e.name, "clientSecret"), keyIs(e.name, "bindPassword"), keyIs(e.name, "managerPasswordSecret"):
 			if len(v) > 2 && v[0] == '{' && v[len(v)-1] == '}' {
-				d.add(Hit{Rule: "jenkins-credentials", From: e.from, To: e.to, Key: string(e.name), Note: "encrypted: secrets/master.key and secrets/hudson.util.Secret open it"})
+				d.add(Hit{Rule: "jenkins-credentials", From: e.from, To: e.to, Key: string(e.name), Note: "encrypted: secrets/master.key and secrets/hudson.util.Secret open it", Encrypted: true})
 			} else if !bytes.HasPrefix(v, []byte("-----BEGIN")) {
 				d.xmlText("jenkins-credentials", string(e.name), e.from, e.to, "")
 			}

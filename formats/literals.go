@@ -142,13 +142,16 @@ func bareFile(d *doc) {
 	name := d.base
 	if dot := strings.LastIndexByte(name, '.'); dot > 0 {
 		switch name[dot+1:] {
-		case "txt", "secret", "key", "pass", "pwd", "password", "token", "dat", "value", "prod", "production":
+		case "psk", "txt", "secret", "key", "pass", "pwd", "password", "token", "dat", "value", "prod", "production":
 			name = name[:dot]
 		default:
 			return
 		}
 	}
 	name = strings.TrimLeft(name, ".")
+	if strings.HasSuffix(d.base, ".psk") || strings.HasSuffix(d.base, ".pwd") || strings.HasSuffix(d.base, ".password") {
+		name = "password"
+	}
 	bare := name == "password" || name == "passwd" || name == "pass" || name == "token" || name == "secret" || name == "passphrase" || name == "pwd" || name == "secret_id" || name == "secret-id" || name == "apikey"
 	if !bare && !SecretName(name) || d.path == "etc/passwd" {
 		return

@@ -2,6 +2,7 @@ package formats
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -106,10 +107,29 @@ func (d *doc) more(special bool) {
 		// What others have published is full of examples and of names alone.
 		if d.path == "" || isScript(d.path, d.base, d.text[:min(len(d.text), 512)]) {
 			commands(d)
+			pipes(d)
+			tools(d)
 		}
-		if !special {
+		if d.path == "" {
+			buildArgs(d)
+		}
+		histories(d)
+		switch {
+		case !special:
 			assignments(d)
+			spacedNamesOf(d)
+		case len(d.hits) == 0:
+			// Its reader found nothing: then only what is beyond doubt.
+			assignments(d)
+			d.hits = slices.DeleteFunc(d.hits, func(h Hit) bool { return h.Info != "" || !looksReal(h.Key, d.text[h.From:h.To]) })
 		}
+		defaults(d)
+		if strings.Contains(d.path, "radius") {
+			radiusUsers(d)
+		}
+		debconf(d)
+		authenticator(d)
+		signingKey(d)
 		if !d.strings {
 			d.addresses()
 		}

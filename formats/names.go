@@ -135,7 +135,7 @@ var (
 		service_account_json gcp_sa_key google_credentials google_application_credentials_json gcp_credentials_json
 		bundle_github_com bundle_rubygems_pkg_github_com requirepass masterauth userpass storepass keypass srcstorepass
 		deststorepass rootpw adminpw bindpw rediscli_auth neo4_j_auth rabbitmq_erlang_cookie erlang_cookie vault_dev_root_token_id
-		vss_nuget_external_feed_endpoints pat slack_hook`)
+		vss_nuget_external_feed_endpoints pat slack_hook sshpass`)
 
 	// wholeHarmlessNames hold none though a word of theirs says so.
 	wholeHarmlessNames = wordSet(`gpg_key gpg_keys sort_key cache_key primary_key foreign_key partition_key hash_key range_key public_key site_key

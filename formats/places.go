@@ -39,7 +39,7 @@ var packageTrees = sync.OnceValue(func() *regexp.Regexp {
 })
 
 var fixtures = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`/(?:__?tests?__?|tests?|testing|testdata|test[_-][^/]*|[^/]*[_-]tests?|testsuite|unittests?|specs?|fixtures?|__fixtures__|mocks?|__mocks__|examples?|samples?|demos?|docs?|documentation|man|info|help|gtk-doc|doc-base|benchmarks?|bench|cookbook|snippets|licenses?|e2e|hack|contrib|integration|distro|\.github|playbooks|molecule|vagrant|[^/]*fake[^/]*)/|(?:^|[/._-])(?:readme|changelog|changes|history|news|contributing|license|copyright|security)(?:[._-][^/]*)?$|\.(?:md|markdown|rst|adoc|html?|1|3|5|7|8|txt\.gz|gz|xsd|dtd|pod)$|[._-](?:test|tests|spec|mock)s?\.[a-z0-9]+$|(?:swagger|openapi)[^/]*\.(?:ya?ml|json)$|fake[^/]*$|/test_[^/]*$`)
+	return regexp.MustCompile(`/(?:__?tests?__?|tests?|testing|testdata|test[_-][^/]*|[^/]*[_-]tests?|testsuite|unittests?|specs?|fixtures?|__fixtures__|mocks?|__mocks__|examples?|samples?|demos?|docs?|documentation|man|info|help|gtk-doc|doc-base|benchmarks?|bench|cookbook|snippets|licenses?|e2e|hack|contrib|integration|distro|\.github|playbooks|molecule|vagrant|[^/]*fake[^/]*)/|(?:^|[/._-])(?:readme|changelog|changes|history|news|contributing|license|copyright|security)(?:[._-][^/]*)?$|\.(?:md|markdown|rst|adoc|html?|1|3|5|7|8|txt\.gz|gz|xsd|dtd|pod)$|[._-](?:test|tests|spec|mock)s?\.[a-z0-9]+$|(?:swagger|openapi)[^/]*\.(?:ya?ml|json)$|fake[^/]*$|compose[^/]*\.ya?ml$|/test_[^/]*$`)
 })
 
 // Source reports whether a file is a program, a text or data of one, by its

@@ -50,6 +50,9 @@ func isScript(path, base string, head []byte) bool {
 			return strings.Contains(path, ".github/workflows") || strings.Contains(base, "gitlab-ci") || strings.Contains(base, "compose") || strings.Contains(path, ".circleci") || strings.HasPrefix(base, ".travis") || strings.Contains(base, "pipelines") || strings.Contains(base, "buildspec") || strings.Contains(base, "cloudbuild") || strings.HasPrefix(base, ".drone")
 		}
 	}
+	if strings.HasSuffix(base, "_history.txt") || strings.Contains(path, "supervisor") {
+		return true
+	}
 	return strings.Contains(path, "etc/cron") || strings.Contains(path, "cron/crontabs") || strings.Contains(path, "etc/init.d/") || strings.Contains(path, "etc/profile.d/")
 }
 
@@ -155,6 +158,9 @@ func (d *doc) command(from, to int) {
 	}
 	res := shellflow.Analyze(in)
 	for _, f := range res.Flows {
+		if len(f.Value) < 8 && strings.Trim(f.Value, "0123456789") == "" && !strings.Contains(strings.ToLower(f.By), "pass") {
+			continue // a number of seconds, a port
+		}
 		if strings.Contains(f.Value, " ") && !strings.ContainsAny(f.Value, "0123456789!$%&*+=?") {
 			continue // words: of a prompt, or of a command
 		}
@@ -178,6 +184,11 @@ func (d *doc) inCommand(rule, key string, from int, script string, f *shellflow.
 		lo, hi = f.Pos, f.End
 	}
 	i := strings.Index(script[lo:hi], f.Value)
+	if i < 0 { // it is piped in, from another command of the line
+		if i = strings.Index(script, f.Value); i >= 0 {
+			lo, hi = 0, len(script)
+		}
+	}
 	if i < 0 { // quoted otherwise than it reads
 		d.decoded(rule, key, from+lo, from+hi, []byte(f.Value), "")
 		return
@@ -199,7 +210,7 @@ func commandStart(line []byte) int {
 			again = true
 			continue
 		}
-		for _, p := range []string{"RUN ", "CMD ", "ENTRYPOINT ", "SHELL ", "&&", "||", "|", ";", "then ", "do ", "else ", "ExecStart=", "ExecStartPre=", "ExecStartPost=", "ExecStop=", "command:", "run:", "script:", "$ ", "# ", "/bin/sh -c ", "sh -c "} {
+		for _, p := range []string{"created_by=", "Cmd=", "Entrypoint=", "OnBuild=", "command=", "RUN ", "CMD ", "ENTRYPOINT ", "SHELL ", "&&", "||", "|", ";", "then ", "do ", "else ", "ExecStart=", "ExecStartPre=", "ExecStartPost=", "ExecStop=", "command:", "run:", "script:", "$ ", "# ", "/bin/sh -c ", "sh -c "} {
 			if bytes.HasPrefix(rest, []byte(p)) {
 				n += len(p)
 				again = true

@@ -7,12 +7,17 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io/fs"
 	"log"
 	"os"
+	"path"
+	"path/filepath"
+	"strings"
 
-	"github.com/leakscan/leakscan"
+	"github.com/leakscan/leakscan/detect"
 	"github.com/leakscan/leakscan/internal/corpus"
 	"github.com/leakscan/leakscan/report"
+	"github.com/leakscan/leakscan/rules"
 )
 
 func main() {
@@ -63,31 +68,73 @@ func run(dir string, trees []string, verbose bool) error {
 	return nil
 }
 
-// tree scans a directory as if it were the root of an image.
-func tree(dir string, verbose bool) error {
-	rep, err := leakscan.Scan(context.Background(), []string{"dir:" + dir}, leakscan.Options{})
+// tree scans the files of a directory, "PATH=DIR", as they are in an image that
+// has them at PATH. A secret that is in many places is one finding.
+func tree(arg string, verbose bool) error {
+	at, dir, ok := strings.Cut(arg, "=")
+	if !ok {
+		at, dir = "", arg
+	}
+	scanner, err := detect.For(nil)
+	if err != nil {
+		return err
+	}
+	worst := map[[16]byte]detect.Match{}
+	where := map[[16]byte]string{}
+	var bytes int64
+	err = filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil // what can't be read isn't counted
+		}
+		f, err := os.Open(file)
+		if err != nil {
+			return nil
+		}
+		defer f.Close()
+		if st, err := f.Stat(); err == nil {
+			bytes += st.Size()
+		}
+		rel, err := filepath.Rel(dir, file)
+		if err != nil {
+			return err
+		}
+		for m, err := range scanner.Scan(path.Join(at, filepath.ToSlash(rel)), f) {
+			if err != nil {
+				continue
+			}
+			id := m.Secret.ID()
+			if old, ok := worst[id]; !ok || rank(m) > rank(old) {
+				worst[id], where[id] = m, fmt.Sprintf("%s:%d", file, m.Line)
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
 	var gate, high, below, info int
-	for i := range rep.Findings {
-		f := &rep.Findings[i]
+	for id, m := range worst {
 		switch {
-		case f.Severity == report.SeverityInfo:
+		case m.Severity == rules.SeverityInfo:
 			info++
-		case report.Threshold{}.Reached(f.Severity, f.Confidence):
+		case report.Threshold{}.Reached(report.Severity(m.Severity), report.Confidence(m.Confidence)):
 			gate++
-			if f.Severity.Rank() >= report.SeverityHigh.Rank() {
+			if report.Severity(m.Severity).Rank() >= report.SeverityHigh.Rank() {
 				high++
 			}
 			if verbose {
-				fmt.Printf("%s %s %s:%d %s\n", f.Severity, f.Rule, f.Locations[0].Path, f.Locations[0].Line, f.Secret)
+				fmt.Printf("%s %s %s %s\n", m.Severity, m.Rule.ID, where[id], m.Secret)
 			}
 		default:
 			below++
 		}
 	}
-	gb := float64(rep.Stats.Bytes) / 1e9
+	gb := float64(bytes) / 1e9
 	fmt.Printf("%-40s %8.2f %8d %10.1f %8d %8d %8d\n", dir, gb, gate, float64(gate)/gb, high, below, info)
 	return nil
+}
+
+// rank orders what is known of a secret at several places.
+func rank(m detect.Match) int {
+	return 10*report.Severity(m.Severity).Rank() + report.Confidence(m.Confidence).Rank()
 }
