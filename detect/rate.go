@@ -2,6 +2,7 @@ package detect
 
 import (
 	"bytes"
+	"cmp"
 
 	"github.com/leakscan/leakscan/formats"
 	"github.com/leakscan/leakscan/rules"
@@ -29,11 +30,17 @@ func (s *Scanner) rate(r *rule, path string, secret []byte) rating {
 	if what, ok := published(secret); ok {
 		v.info = what
 	}
-	if v.info == "" && r.Pattern != "" && formats.Classify("", secret) == formats.Placeholder {
+	if v.info == "" && r.Pattern != "" && formats.Classify("", secret) == formats.Placeholder && !shaped(secret) {
 		v.info = "a placeholder"
 	}
-	if v.info == "" && r.Pattern != "" && r.Valid != "pem" && madeUp(secret) {
-		v.info = "made up: it has EXAMPLE in it, or counts"
+	if v.info == "" && r.Pattern != "" && r.Valid != "pem" {
+		switch {
+		case bytes.Contains(secret, []byte("EXAMPLE")) || bytes.Contains(secret, []byte("example")):
+			v.info = "made up: it has EXAMPLE in it"
+		case counts(secret), formats.Classify("", secret) == formats.Placeholder, r.Random && !LooksRandom(secret) && !isNumber(secret):
+			v.confidence = rules.ConfidenceLow
+			v.note = cmp.Or(v.note, "probably made up: it counts, or is no random token")
+		}
 	}
 	s.ratePlace(&v, r, path)
 	return v
@@ -48,8 +55,14 @@ func (s *Scanner) ratePlace(v *rating, r *rule, path string) {
 	case !packaged:
 	case fixture && v.info == "":
 		v.info = "in the tests or the documentation of a package"
-	case r.Class == rules.ClassGeneric, r.Class == rules.ClassContext && !r.Parsed, !r.Parsed && (r.Pattern == "" || formats.Source(path)):
+	case r.Class == rules.ClassGeneric && v.info == "":
+		v.info = "in a package of others, and only a name suggests it"
+	case r.Class == rules.ClassContext && !r.Parsed, !r.Parsed && (r.Pattern == "" || formats.Source(path)):
+		// As public as the package, and not of who uses it.
 		v.confidence = rules.ConfidenceLow
+		if v.severity == rules.SeverityCritical || v.severity == rules.SeverityHigh {
+			v.severity = rules.SeverityMedium
+		}
 	case v.confidence == rules.ConfidenceHigh && v.severity != rules.SeverityCritical:
 		v.confidence = rules.ConfidenceMedium
 	}
@@ -58,14 +71,10 @@ func (s *Scanner) ratePlace(v *rating, r *rule, path string) {
 	}
 }
 
-// madeUp reports whether a value was typed and not issued: it has the word
-// EXAMPLE, a run of characters that count (1234567, abcdefg), or one of xxxxxx
-// or 000000. Of random tokens of 40 letters and digits one in a million has
-// such a run.
-func madeUp(secret []byte) bool {
-	if bytes.Contains(secret, []byte("EXAMPLE")) || bytes.Contains(secret, []byte("example")) {
-		return true
-	}
+// counts reports whether a value was typed and not issued: it has a run of
+// characters that count (1234567, abcdefg), or one of xxxxxx or 000000. Of
+// random tokens of 40 letters and digits one in a million has such a run.
+func counts(secret []byte) bool {
 	up, same := 1, 1
 	for i := 1; i < len(secret); i++ {
 		a, b := secret[i-1], secret[i]
@@ -85,4 +94,24 @@ func madeUp(secret []byte) bool {
 		}
 	}
 	return false
+}
+
+// shaped reports whether a value has the form of a token, for all that it looks
+// like: letters and digits, several of each, and hardly anything else.
+func shaped(secret []byte) bool {
+	if len(secret) < 16 || len(secret) > 200 || knownShape(secret) {
+		return false
+	}
+	digits, letters, other := 0, 0, 0
+	for _, c := range secret {
+		switch {
+		case c >= '0' && c <= '9':
+			digits++
+		case isAlnum(c):
+			letters++
+		default:
+			other++
+		}
+	}
+	return digits >= 4 && letters >= 3 && other*8 <= len(secret)
 }

@@ -435,9 +435,11 @@ func (sc *scan) judge(i, start, end int) bool {
 	secret := match[from:to]
 	h := entropy(secret)
 	switch {
+	case r.generic && r.Random && formats.Classify("", secret) == formats.Reference:
+		return sc.drop(i, lo+from, lo+to, "it says where a secret is, and is none")
 	case r.MinEntropy != 0 && h <= r.MinEntropy:
 		return sc.drop(i, lo+from, lo+to, fmt.Sprintf("its entropy is %.2f bits a character, and the rule wants more than %v", h, r.MinEntropy))
-	case r.Random && !LooksRandom(secret) && (r.generic || !isNumber(secret)):
+	case r.Random && !LooksRandom(secret) && !shaped(secret) && (r.generic || !isNumber(secret)):
 		return sc.drop(i, lo+from, lo+to, "it does not look random")
 	}
 	line := func() []byte { return sc.line(lo, hi) }
@@ -560,7 +562,7 @@ func (sc *scan) locate(old int) {
 // believe raises what a generic rule found under a name that says that it is a
 // secret, in the user's own files.
 func (sc *scan) believe(f *finding) {
-	if f.Confidence != rules.ConfidenceLow || f.Info != "" || f.Rule.Class != rules.ClassGeneric || !f.Rule.Random || !formats.SecretName(f.Key) {
+	if f.Confidence != rules.ConfidenceLow || f.Info != "" || !LooksRandom(f.secret) || counts(f.secret) || f.Rule.Class != rules.ClassGeneric || !f.Rule.Random || !formats.SecretName(f.Key) {
 		return
 	}
 	if packaged, _ := formats.Packaged(sc.path); !packaged && !formats.Sealed(sc.d) {

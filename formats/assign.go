@@ -403,6 +403,9 @@ func credible(key string, v []byte, st style, quoted bool) bool {
 	if len(v) < 4 || Classify(key, v) == Reference {
 		return false
 	}
+	if len(v) == 42 && bytes.HasPrefix(v, []byte("0x")) {
+		return false // an account of Ethereum
+	}
 	if v[0] == '{' || v[0] == '[' || v[0] == '?' && bytes.HasPrefix(v, []byte("?err")) {
 		return false // more than a value
 	}

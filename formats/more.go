@@ -108,8 +108,8 @@ func (d *doc) more(special bool) {
 		if d.path == "" || isScript(d.path, d.base, d.text[:min(len(d.text), 512)]) {
 			commands(d)
 			pipes(d)
-			tools(d)
 		}
+		tools(d)
 		if d.path == "" {
 			buildArgs(d)
 		}

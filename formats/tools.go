@@ -40,6 +40,12 @@ var toolPatterns = sync.OnceValue(func() []toolPattern {
 		{"ConvertTo-SecureString", `(?i)ConvertTo-SecureString\s+(?:-String\s+)?["']([^"'\n$]{4,100})["']`},
 		{"keystorePassword", `(?i)-Djavax\.net\.ssl\.(?:key|trust)StorePassword=([^\s"'$]{4,100})`},
 		{"storepass", `-(?:src|dest)?(?:store|key)pass(?::\w+)?\s+` + word},
+		{"Connect-VIServer", `(?i)connect-viserver\b[^\n]{0,200}?\s-password\s+` + word},
+		{"connect-viserver", `(?i)connect-viserver\b[^\n]{0,200}?\s-password\s+` + word},
+		{"sexec", `(?i)\bpsexec(?:64)?(?:\.exe)?\s[^\n]{0,200}?\s-p\s+` + word},
+		{"sExec", `(?i)\bpsexec(?:64)?(?:\.exe)?\s[^\n]{0,200}?\s-p\s+` + word},
+		{"SEXEC", `(?i)\bpsexec(?:64)?(?:\.exe)?\s[^\n]{0,200}?\s-p\s+` + word},
+		{"operator unseal", `\boperator\s+unseal\s+([A-Za-z0-9+/]{40,48}=?)`},
 		{"--password", `--(?:password|passwd|pass|token|api-key|secret|auth-token)[= ]` + word},
 		{"Credential(", `(?i)new-object\s+\S{0,60}PSCredential[^\n]{0,100}ConvertTo-SecureString\s+["']([^"'\n$]{4,100})["']`},
 	} {
