@@ -36,6 +36,9 @@ func styleOf(path, base string) style {
 	if strings.HasPrefix(base, ".env") || base == "env" || strings.HasSuffix(base, ".env") || strings.HasPrefix(base, "environment") {
 		return lineStyle
 	}
+	if strings.HasPrefix(base, "dockerfile.") || strings.HasPrefix(base, "containerfile.") {
+		return lineStyle
+	}
 	if strings.HasPrefix(base, "docker-compose") || strings.HasPrefix(base, "compose.") {
 		return yamlStyle
 	}
@@ -50,7 +53,7 @@ func styleOf(path, base string) style {
 		return noStyle
 	}
 	switch base[dot+1:] {
-	case "ini", "conf", "cnf", "cfg", "config", "properties", "props", "rc", "profile", "bashrc", "zshrc", "bash_profile", "zprofile", "service", "dockerfile", "containerfile", "local", "sample", "dist", "mk", "secret", "secrets", "creds", "txt":
+	case "ini", "conf", "cnf", "cfg", "config", "properties", "props", "rc", "profile", "bashrc", "zshrc", "bash_profile", "zprofile", "service", "dockerfile", "containerfile", "local", "sample", "dist", "mk", "secret", "secrets", "creds", "txt", "md", "adoc":
 		return lineStyle
 	case "yml", "yaml":
 		return yamlStyle
@@ -84,6 +87,47 @@ func assignments(d *doc) {
 		}
 		i = d.assignment(st, i)
 	}
+}
+
+// prose reports whether a file is a text for people, in which most of what looks
+// like a setting is an example.
+func prose(base string) bool {
+	return strings.HasSuffix(base, ".md") || strings.HasSuffix(base, ".adoc")
+}
+
+// continued finds a value that doesn't stand behind its name: a block scalar or
+// the next line of YAML, behind an anchor, behind a backslash, in CDATA.
+func continued(t []byte, st style, from, to, next int) (f, e, n int) {
+	v := t[from:to]
+	switch {
+	case st == xmlStyle && bytes.HasPrefix(t[from:], []byte("<![CDATA[")):
+		f = from + len("<![CDATA[")
+		if k := bytes.Index(t[f:min(len(t), f+maxValue)], []byte("]]>")); k > 0 {
+			return f, f + k, f + k
+		}
+	case st == yamlStyle && len(v) > 1 && v[0] == '&':
+		if k := bytes.IndexByte(v, ' '); k > 0 {
+			f, e, _, n = assignedValue(t, st, from+k)
+			return f, e, n
+		}
+	case st == yamlStyle && (len(v) == 0 || v[0] == '|' || v[0] == '>' || string(v) == "-" || string(v) == "+") || st == lineStyle && string(v) == "\\":
+		i := max(next, to)
+		for i < len(t) && t[i] != '\n' {
+			i++
+		}
+		start := i + 1
+		for i = start; i < len(t) && (t[i] == ' ' || t[i] == '\t'); i++ {
+		}
+		if i == start || i >= len(t) || t[i] == '-' && st == yamlStyle {
+			return 0, 0, 0 // not deeper than its name
+		}
+		f, e, _, n = assignedValue(t, st, i-1)
+		if st == yamlStyle && bytes.Contains(t[f:e], []byte(": ")) {
+			return 0, 0, 0 // a mapping
+		}
+		return f, e, n
+	}
+	return 0, 0, 0
 }
 
 // barePassword reports whether a name that is too short to mean much, such as
@@ -178,7 +222,25 @@ func (d *doc) assignment(st style, at int) int {
 		from--
 	}
 	var key string
-	if foldEq(t[from:end], "value") && st != codeStyle {
+	if st == tomlStyle && foldEq(t[from:end], "default") {
+		if key = variableBefore(t, from); key == "" {
+			return at
+		}
+	} else if st == codeStyle && op == '=' && typeNames[strings.ToLower(string(t[from:end]))] {
+		// name: str = "…"
+		k := from
+		for k > 0 && (t[k-1] == ' ' || t[k-1] == ':') {
+			k--
+		}
+		f := k
+		for f > 0 && k-f < 64 && isNamePart(t[f-1]) {
+			f--
+		}
+		if k == from || f == k || !mayName(t[f:k]) {
+			return at
+		}
+		key = string(t[f:k])
+	} else if foldEq(t[from:end], "value") && st != codeStyle {
 		if key = namedBefore(t, from); key == "" {
 			return at
 		}
@@ -195,6 +257,7 @@ func (d *doc) assignment(st style, at int) int {
 			return at
 		}
 	case '(': // setPassword("x")
+		key = key[strings.LastIndexByte(key, '.')+1:]
 		if !(len(key) > 3 && strings.EqualFold(key[:3], "set")) {
 			return at
 		}
@@ -217,6 +280,11 @@ func (d *doc) assignment(st style, at int) int {
 		}
 	}
 	vf, vt, quoted, next := assignedValue(t, st, at+1)
+	if vt-vf <= 3 || t[vf] == '&' || t[vf] == '<' {
+		if f, e, n := continued(t, st, vf, vt, next); e > f {
+			vf, vt, next = f, e, n
+		}
+	}
 	if vf >= vt {
 		return max(at, next)
 	}
@@ -227,7 +295,7 @@ func (d *doc) assignment(st style, at int) int {
 			return at
 		}
 	}
-	if v := t[vf:vt]; credible(key, v, st, quoted) && (!commented(t, from) || looksReal(key, v)) {
+	if v := t[vf:vt]; credible(key, v, st, quoted) && (!commented(t, from) && !prose(d.base) || looksReal(key, v)) {
 		d.secret(rule, key, vf, vt, "")
 	}
 	return max(at, next-1)
@@ -257,6 +325,21 @@ func namedBefore(t []byte, at int) string {
 		return ""
 	}
 	return string(rest[:n])
+}
+
+// variableBefore returns the name of the variable of Terraform in whose block
+// t[at:] is.
+func variableBefore(t []byte, at int) string {
+	near := t[max(0, at-300):at]
+	i := bytes.LastIndex(near, []byte("variable \""))
+	if i < 0 || bytes.Contains(near[i:], []byte("\n}")) {
+		return ""
+	}
+	name := near[i+len("variable \""):]
+	if k := bytes.IndexByte(name, '"'); k > 0 && mayName(name[:k]) {
+		return string(name[:k])
+	}
+	return ""
 }
 
 // commented reports whether what is at t[at:] is behind the sign of a comment on
@@ -409,6 +492,9 @@ func credible(key string, v []byte, st style, quoted bool) bool {
 	if v[0] == '{' || v[0] == '[' || v[0] == '?' && bytes.HasPrefix(v, []byte("?err")) {
 		return false // more than a value
 	}
+	if bytes.HasPrefix(v, []byte("pk.eyJ")) {
+		return false // a public token of Mapbox
+	}
 	if st == codeStyle && (v[0] == '#' || v[0] == '.' || v[0] == '/') {
 		return false // a selector, a path
 	}
@@ -435,7 +521,7 @@ func credible(key string, v []byte, st style, quoted bool) bool {
 			symbols++
 		}
 	}
-	if words > 0 && !(quoted && password && words < 6 && digits+symbols > 1) {
+	if words > 0 && !(quoted && password && words < 6 && (digits+symbols > 1 || digits > 0 && (st == lineStyle || st == tomlStyle))) {
 		return false // a sentence
 	}
 	if bytes.ContainsAny(v, "(){}[]<>|") && st != lineStyle && (!password || bytes.Contains(v, []byte("()")) || isCall(v)) {
@@ -532,4 +618,4 @@ func camel(v []byte) bool {
 }
 
 // typeNames stand where a schema or a signature has a type or a hint.
-var typeNames = map[string]bool{"string": true, "str": true, "text": true, "integer": true, "int": true, "boolean": true, "bool": true, "object": true, "array": true, "bytes": true, "varchar": true, "char": true, "secretstr": true, "plain": true, "basic": true, "bearer": true, "digest": true, "none": true, "ldap": true, "md5": true, "sha1": true, "sha256": true, "sha512": true, "bcrypt": true, "hidden": true, "input": true, "field": true, "optional": true, "required": true, "function": true, "undefined": true, "current-password": true, "new-password": true, "off": true, "self": true, "this": true, "oauth2": true, "apikey": true, "header": true, "cookie": true, "env": true, "file": true, "vault": true, "never": true, "always": true, "prompt": true, "cert-manager": true, "inherit": true, "opaque": true, "username": true, "user": true, "email": true, "kubernetes": true, "external": true, "manual": true, "auto": true, "default": true, "any": true, "enabled": true, "disabled": true}
+var typeNames = map[string]bool{"warn": true, "error": true, "string": true, "str": true, "text": true, "integer": true, "int": true, "boolean": true, "bool": true, "object": true, "array": true, "bytes": true, "varchar": true, "char": true, "secretstr": true, "plain": true, "basic": true, "bearer": true, "digest": true, "none": true, "ldap": true, "md5": true, "sha1": true, "sha256": true, "sha512": true, "bcrypt": true, "hidden": true, "input": true, "field": true, "optional": true, "required": true, "function": true, "undefined": true, "current-password": true, "new-password": true, "off": true, "self": true, "this": true, "oauth2": true, "apikey": true, "header": true, "cookie": true, "env": true, "file": true, "vault": true, "never": true, "always": true, "prompt": true, "cert-manager": true, "inherit": true, "opaque": true, "username": true, "user": true, "email": true, "kubernetes": true, "external": true, "manual": true, "auto": true, "default": true, "any": true, "enabled": true, "disabled": true}

@@ -172,6 +172,11 @@ func lowered(buf []byte, path string) []byte {
 	for i := range len(path) {
 		buf = append(buf, low(path[i]))
 	}
+	for _, s := range [...]string{".bak", ".old", ".orig", ".save", ".backup", "~"} { // copies have the form of what they are copies of
+		if n := len(buf) - len(s); n > 4 && string(buf[n:]) == s {
+			return buf[:n]
+		}
+	}
 	return buf
 }
 

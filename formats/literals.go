@@ -61,7 +61,7 @@ var logins = []struct {
 }{
 	{"new PDO(", 2}, {"mysqli_connect(", 2}, {"new mysqli(", 2}, {"mysql_connect(", 2}, {"mysql_pconnect(", 2}, {"ftp_login(", 2}, {"ssh2_auth_password(", 2}, {"imap_open(", 2},
 	{"DriverManager.getConnection(", 2}, {"HTTPBasicAuth(", 1}, {"smtp.login(", 1}, {"server.login(", 1}, {"ftp.login(", 1}, {"imap.login(", 1}, {"mail.login(", 1}, {"session.login(", 1},
-	{"auth=(", 1}, {"BasicAuth(", 1}, {"basic_auth(", 1}, {"SetBasicAuth(", 1}, {"setBasicAuth(", 1}, {"NetworkCredential(", 1}, {"DirectoryEntry(", 2}, {"PlainAuth(", 2}, {"UsernamePasswordCredentials(", 1}, {"PasswordAuthentication(", 1},
+	{"auth=(", 1}, {"BasicAuth(", 1}, {"basic_auth(", 1}, {"SetBasicAuth(", 1}, {"setBasicAuth(", 1}, {"DBI->connect(", 2}, {"createAccount(", 1}, {"NetworkCredential(", 1}, {"DirectoryEntry(", 2}, {"PlainAuth(", 2}, {"UsernamePasswordCredentials(", 1}, {"PasswordAuthentication(", 1},
 	{"create_engine_url(", 2}, {"new Sequelize(", 2}, {"cx_Oracle.connect(", 1}, {"oracledb.connect(", 1}, {"pymysql.connect(", 2}, {"MySQLdb.connect(", 2},
 }
 

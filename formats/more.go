@@ -79,7 +79,7 @@ func wantsKey(p, head []byte) bool {
 	return false
 }
 
-var moreExtensions = extensionSet(`env ini conf cnf cfg config properties props rc profile bashrc zshrc bash_profile service dockerfile containerfile local sample dist mk secret secrets creds
+var moreExtensions = extensionSet(`csv tsv md adoc env ini conf cnf cfg config properties props rc profile bashrc zshrc bash_profile service dockerfile containerfile local sample dist mk secret secrets creds
 	yml yaml json json5 jsonc ipynb tfstate xml plist csproj pubxml settings toml tfvars hcl tf
 	py js mjs cjs ts tsx jsx rb php phtml java go cs vb sh bash zsh ksh fish pl pm lua kt kts scala swift groovy gradle ps1 psm1 bat cmd sql r dart ex exs erl clj jsp asp aspx cshtml erb
 	jwk jwks ovpn key nsd knot cron timer`)
@@ -118,12 +118,15 @@ func (d *doc) more(special bool) {
 		case !special:
 			assignments(d)
 			spacedNamesOf(d)
+			dockerEnv(d)
 		case len(d.hits) == 0:
 			// Its reader found nothing: then only what is beyond doubt.
 			assignments(d)
 			d.hits = slices.DeleteFunc(d.hits, func(h Hit) bool { return h.Info != "" || !looksReal(h.Key, d.text[h.From:h.To]) })
 		}
 		defaults(d)
+		table(d)
+		plist(d)
 		if strings.Contains(d.path, "radius") {
 			radiusUsers(d)
 		}

@@ -138,7 +138,7 @@ var (
 		vss_nuget_external_feed_endpoints pat slack_hook sshpass`)
 
 	// wholeHarmlessNames hold none though a word of theirs says so.
-	wholeHarmlessNames = wordSet(`load_credential load_credential_encrypted import_credential set_credential gpg_key gpg_keys sort_key cache_key primary_key foreign_key partition_key hash_key range_key public_key site_key
+	wholeHarmlessNames = wordSet(`application_server_key hashed_secret load_credential load_credential_encrypted import_credential set_credential gpg_key gpg_keys sort_key cache_key primary_key foreign_key partition_key hash_key range_key public_key site_key
 		recaptcha_site_key host_key ssh_host_key ssh_known_hosts google_application_credentials aws_access_key_id aws_shared_credentials_file
 		tokenizers_parallelism max_tokens pass compass token_count secret_dummy secret_key_base_dummy apt_key release_key repo_key key
 		signing_key_url oauth git_askpass ssh_askpass sudo_askpass askpass debian_frontend credential_helper gpg_signing_key git_signing_key

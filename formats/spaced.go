@@ -56,6 +56,21 @@ func spacedNamesOf(d *doc) {
 	}
 }
 
+// dockerEnv: ENV NAME value, without an equals sign.
+func dockerEnv(d *doc) {
+	if !strings.HasPrefix(d.base, "dockerfile") && !strings.HasSuffix(d.base, ".dockerfile") {
+		return
+	}
+	for from, to := range lines(d.text) {
+		parts := bytes.Fields(d.text[from:to])
+		if len(parts) != 3 || !foldEq(parts[0], "env") || !SecretName(string(parts[1])) || !credible(string(parts[1]), parts[2], lineStyle, false) {
+			continue
+		}
+		at := from + bytes.LastIndex(d.text[from:to], parts[2])
+		d.secret(ruleSetting, string(parts[1]), at, at+len(parts[2]), "")
+	}
+}
+
 // mixedValue reports whether a value has a digit and a letter, or letters of
 // both cases: it's no word of the settings' own language.
 func mixedValue(v []byte) bool {
@@ -165,5 +180,74 @@ func pipes(d *doc) {
 				break
 			}
 		}
+	}
+}
+
+// table: a list of users with a column for passwords, in CSV or with tabs.
+func table(d *doc) {
+	if !strings.HasSuffix(d.base, ".csv") && !strings.HasSuffix(d.base, ".tsv") {
+		return
+	}
+	column, sep, rows := -1, byte(','), 0
+	for from, to := range lines(d.text) {
+		line := d.text[from:to]
+		if from == 0 || column < 0 {
+			if rows++; rows > 3 {
+				return
+			}
+			for _, c := range []byte(",;\t") {
+				if bytes.IndexByte(line, c) >= 0 {
+					sep = c
+				}
+			}
+			for i, name := range bytes.Split(line, []byte{sep}) {
+				n := strings.Trim(string(name), "\"' \ufeff")
+				if SecretName(n) || barePassword(n, jsonStyle, "") {
+					column = i
+				}
+			}
+			continue
+		}
+		f := from
+		for i, field := range bytes.Split(line, []byte{sep}) {
+			if i == column {
+				v := bytes.Trim(field, "\"' ")
+				at := f + bytes.Index(field, v)
+				if len(v) >= 6 && mixedValue(v) && len(d.hits) < maxHits {
+					d.secret(ruleSetting, "", at, at+len(v), "")
+				}
+				break
+			}
+			f += len(field) + 1
+		}
+	}
+}
+
+// plist: <key>ApiSecret</key><string>…</string>.
+func plist(d *doc) {
+	t := d.text
+	if !strings.HasSuffix(d.base, ".plist") {
+		return
+	}
+	for at := 0; ; {
+		i := bytes.Index(t[at:], []byte("</key>"))
+		if i < 0 {
+			return
+		}
+		end := at + i
+		at = end + len("</key>")
+		open := bytes.LastIndexByte(t[max(0, end-80):end], '>')
+		if open < 0 {
+			continue
+		}
+		key := string(t[max(0, end-80)+open+1 : end])
+		rest := bytes.TrimLeft(t[at:min(len(t), at+maxValue)], " \t\r\n")
+		v, ok := bytes.CutPrefix(rest, []byte("<string>"))
+		close := bytes.IndexByte(v, '<')
+		if !ok || close < 4 || !SecretName(key) || !credible(key, v[:close], xmlStyle, true) {
+			continue
+		}
+		from := at + bytes.Index(t[at:], v[:close])
+		d.secret(ruleSetting, key, from, from+close, "")
 	}
 }
