@@ -46,14 +46,14 @@ func (sc *scan) keep(i int, h *formats.Hit) {
 			}
 		}
 	}
-	v := sc.s.rate(r, sc.path, value)
+	v := sc.rate(r, value)
 	why := h.Info
 	if why == "" && (bytes.Contains(value, []byte("EXAMPLE")) || bytes.Contains(value, []byte("-example-"))) {
 		why = "made up: it has EXAMPLE in it"
 	}
 	if why != "" && v.info == "" {
 		v.info = why
-		sc.s.ratePlace(&v, r, sc.path)
+		sc.ratePlace(&v, r)
 	}
 	if h.Note != "" {
 		v.note = h.Note

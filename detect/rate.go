@@ -17,11 +17,11 @@ type rating struct {
 	note       string
 }
 
-// rate judges a secret that rule r found in the file at path.
-func (s *Scanner) rate(r *rule, path string, secret []byte) rating {
+// rate judges a secret that rule r found in the file.
+func (sc *scan) rate(r *rule, secret []byte) rating {
 	v := rating{severity: r.Severity, confidence: r.Confidence}
 	if r.Valid != "" {
-		f := check(r.Valid, secret, s.now)
+		f := check(r.Valid, secret, sc.s.now)
 		v.info, v.note = f.info, f.note
 		if f.severity != "" {
 			v.severity = f.severity
@@ -42,22 +42,22 @@ func (s *Scanner) rate(r *rule, path string, secret []byte) rating {
 			v.note = cmp.Or(v.note, "probably made up: it counts, or is no random token")
 		}
 	}
-	s.ratePlace(&v, r, path)
+	sc.ratePlace(&v, r)
 	return v
 }
 
 // ratePlace takes into account where it lies. A path alone never hides: what
 // is in a package's tests is told as info, and what a weak rule sees in a
 // package is less sure.
-func (s *Scanner) ratePlace(v *rating, r *rule, path string) {
-	packaged, fixture := formats.Packaged(path)
+func (sc *scan) ratePlace(v *rating, r *rule) {
+	packaged, fixture := sc.packaged()
 	switch {
 	case !packaged:
 	case fixture && v.info == "":
 		v.info = "in the tests or the documentation of a package"
 	case r.Class == rules.ClassGeneric && v.info == "":
 		v.info = "in a package of others, and only a name suggests it"
-	case r.Class == rules.ClassContext && !r.Parsed, !r.Parsed && (r.Pattern == "" || formats.Source(path)):
+	case r.Class == rules.ClassContext && !r.Parsed, !r.Parsed && (r.Pattern == "" || formats.Source(sc.path)):
 		// As public as the package, and not of who uses it.
 		v.confidence = rules.ConfidenceLow
 		if v.severity == rules.SeverityCritical || v.severity == rules.SeverityHigh {
@@ -69,6 +69,17 @@ func (s *Scanner) ratePlace(v *rating, r *rule, path string) {
 	if v.info != "" {
 		v.severity = rules.SeverityInfo
 	}
+}
+
+// packaged is formats.Packaged of the file, asked for once.
+func (sc *scan) packaged() (packaged, fixture bool) {
+	if sc.placed == unknown {
+		sc.placed = no
+		if sc.inPackage, sc.inFixture = formats.Packaged(sc.path); sc.inPackage {
+			sc.placed = yes
+		}
+	}
+	return sc.inPackage, sc.inFixture
 }
 
 // counts reports whether a value was typed and not issued: it has a run of

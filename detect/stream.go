@@ -65,6 +65,9 @@ type scan struct {
 	buf     []byte // of limits.size; nil until a reader needs it
 
 	path         string
+	placed       tristate // whether inPackage and inFixture are known
+	inPackage    bool
+	inFixture    bool
 	d            []byte
 	base         int64 // stream offset of d[0]
 	from, commit int   // in d
@@ -236,7 +239,7 @@ func (sc *scan) pathRules(yield func(Match, error) bool) bool {
 		}
 		sc.yielded++
 		v := rating{severity: r.Severity, confidence: r.Confidence}
-		sc.s.ratePlace(&v, r, sc.path)
+		sc.ratePlace(&v, r)
 		if !yield(Match{Rule: r.Rule, Severity: v.severity, Confidence: v.confidence, Info: v.info, Secret: newPathSecret(r.ID, sc.path, sc.s.key)}, nil) {
 			return false
 		}
@@ -454,7 +457,7 @@ func (sc *scan) judge(i, start, end int) bool {
 		}
 	}
 	sec := NewSecret(r.ID, secret, sc.s.key)
-	v := sc.s.rate(r, sc.path, secret)
+	v := sc.rate(r, secret)
 	sc.found = append(sc.found, finding{
 		Match: Match{
 			Rule:         r.Rule,
@@ -565,7 +568,7 @@ func (sc *scan) believe(f *finding) {
 	if f.Confidence != rules.ConfidenceLow || f.Info != "" || !LooksRandom(f.secret) || counts(f.secret) || f.Rule.Class != rules.ClassGeneric || !f.Rule.Random || !formats.SecretName(f.Key) {
 		return
 	}
-	if packaged, _ := formats.Packaged(sc.path); !packaged && !formats.Sealed(sc.d) {
+	if packaged, _ := sc.packaged(); !packaged && !formats.Sealed(sc.d) {
 		f.Confidence = rules.ConfidenceMedium
 	}
 }

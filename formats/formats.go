@@ -39,8 +39,9 @@ func Find(path string, text []byte) []Hit {
 	d := &doc{path: string(p), text: text, binary: bytes.IndexByte(text[:min(len(text), 8192)], 0) >= 0}
 	d.dir, d.base = split(d.path)
 	known, special := false, false
+	packaged := inPackage(d.path)
 	for f := range formsOf(p) {
-		if f.binary || !d.binary {
+		if (f.binary || !d.binary) && !(f.any && packaged) {
 			known, special = true, special || !f.any
 			f.find(d)
 		}
@@ -54,7 +55,7 @@ func Find(path string, text []byte) []Hit {
 			d.addresses()
 		}
 	}
-	d.more(special)
+	d.more(special, packaged)
 	return d.sorted()
 }
 
@@ -63,8 +64,10 @@ func Find(path string, text []byte) []Hit {
 func Wants(path string, head []byte) bool {
 	var buf [maxPath]byte
 	p := lowered(buf[:0], path)
-	for range formsOf(p) {
-		return true
+	for f := range formsOf(p) {
+		if !f.any || !packagedPath(p) {
+			return true
+		}
 	}
 	return sniff(head) || wantsMore(p, head)
 }

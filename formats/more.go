@@ -97,13 +97,13 @@ func extensionSet(words string) map[string]bool {
 
 // more adds what is found without a form. Literals by their name are of no
 // interest in a file of a special form, whose reader knows what is a secret.
-func (d *doc) more(special bool) {
+func (d *doc) more(special, packaged bool) {
 	hostKey(d)
 	keys(d)
 	if d.binary {
 		return
 	}
-	if packaged, _ := Packaged(d.path); !packaged {
+	if !packaged {
 		// What others have published is full of examples and of names alone.
 		if d.path == "" || isScript(d.path, d.base, d.text[:min(len(d.text), 512)]) {
 			commands(d)

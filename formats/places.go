@@ -11,24 +11,37 @@ import (
 // have published; and if so, whether it is in a package's tests, examples or
 // documentation.
 func Packaged(path string) (packaged, fixture bool) {
-	if !slices.ContainsFunc(treeMarks, func(m string) bool { return strings.Contains(path, m) }) {
+	at := packageAt(path)
+	if at < 0 {
 		return false, false
 	}
+	return true, fixtures().MatchString(strings.ToLower(path[at:]))
+}
+
+// inPackage is the first answer of Packaged, which is the cheaper one.
+func inPackage(path string) bool { return packageAt(path) >= 0 }
+
+// packageAt returns where the tree of a package manager begins in a path; -1: it
+// is in none.
+func packageAt(path string) int {
+	if !slices.ContainsFunc(treeMarks, func(m string) bool { return strings.Contains(path, m) }) {
+		return -1
+	}
 	if i := strings.Index(path, "node_modules/"); i == 0 || i > 0 && path[i-1] == '/' { // by far the most
-		return true, fixtures().MatchString(strings.ToLower(path[i:]))
+		return i
 	}
 	loc := packageTrees().FindStringIndex(path)
 	if loc == nil {
-		return false, false
+		return -1
 	}
-	rest := strings.ToLower(path[loc[0]:])
+	rest := path[loc[0]:]
 	if parts := strings.SplitN(strings.TrimPrefix(rest, "/"), "/", 5); len(parts) == 5 && parts[1] == "share" {
 		switch parts[3] {
 		case "html", "conf", "config", "pipeline", "secrets", "certs":
-			return false, false // where official images have a site, or settings
+			return -1 // where official images have a site, or settings
 		}
 	}
-	return true, fixtures().MatchString(rest)
+	return loc[0]
 }
 
 // treeMarks are in every path that packageTrees matches.
