@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"detect":           {"rules", "formats"},
 	"formats":          {"buildhook/shellflow"},
 	"bench/train":      {"detect"},
+	"rules/newrule":    {"rules"},
 	"bench/quality":    {"detect", "internal/corpus", "report", "rules"},
 	"internal/inflate": {},
 	"layerwalk": {
@@ -135,7 +136,7 @@ func TestImports(t *testing.T) {
 // a logger, printing, and package variables that code changes.
 func TestBans(t *testing.T) {
 	sources(t, func(path, pkg string, f *ast.File, fset *token.FileSet) {
-		if strings.HasPrefix(pkg, "cmd/") || strings.HasPrefix(pkg, "bench/") {
+		if strings.HasPrefix(pkg, "cmd/") || strings.HasPrefix(pkg, "bench/") || pkg == "rules/newrule" {
 			return
 		}
 		vars := map[string]bool{}

@@ -34,7 +34,7 @@ type prefilter struct {
 }
 
 const (
-	tableBits = 18
+	tableBits = 19
 	tableSize = 1 << tableBits
 	fold8     = 0x2020202020202020
 	fold4     = 0x20202020
