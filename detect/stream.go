@@ -549,6 +549,9 @@ func (sc *scan) locate(old int) {
 		if f.Encodings != nil {
 			continue // its name was seen where it was decoded
 		}
+		if f.Key != "" && f.Rule.Parsed {
+			continue // its reader knows better
+		}
 		if a, b := keyName(sc.d, secret); b > a {
 			// The name is close before the secret; few findings are closer.
 			// Those of the round before are in front of fs in sc.found.
@@ -694,6 +697,9 @@ func (sc *scan) outranks(g, f *finding) bool {
 		return false
 	}
 	a, b := sc.s.rules[g.order], sc.s.rules[f.order]
+	if g.Info != "" && f.Info == "" && (b.Class == rules.ClassContext || g.SecretOffset != f.SecretOffset || g.SecretEnd != f.SecretEnd) {
+		return false // what stands where a password stands is one, whatever another rule thinks of its form
+	}
 	if a.Class.Rank() != b.Class.Rank() {
 		return a.Class.Rank() < b.Class.Rank()
 	}

@@ -2,8 +2,11 @@ package detect
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/leakscan/leakscan/rules"
 )
 
 // Event is something that happened to a rule while a text was scanned: why it
@@ -43,8 +46,8 @@ func (s *Scanner) Trace(path string, text []byte) []Event {
 		e := Event{Rule: m.Rule.ID, Line: m.Line, What: Found, Seen: m.Secret.Preview()}
 		if m.Info != "" {
 			e.What, e.Why = Lowered, m.Info
-		} else if m.Confidence != m.Rule.Confidence {
-			e.What, e.Why = Lowered, "in a package of others: "+string(m.Confidence)+" confidence"
+		} else if m.Confidence == rules.ConfidenceLow && m.Rule.Confidence != rules.ConfidenceLow {
+			e.What, e.Why = Lowered, "low confidence: "+cmp.Or(m.Note, "it is in a package of others")
 		}
 		t.add(e)
 		return true
@@ -65,6 +68,9 @@ type trace struct {
 
 const maxEvents = 10_000
 
+// maxTried bounds those that came to nothing: to count lines for each takes time.
+const maxTried = 2_000
+
 func (t *trace) add(e Event) {
 	if len(t.events) < maxEvents && !t.at[e] {
 		t.at[e] = true
@@ -79,6 +85,9 @@ func (sc *scan) tried(i int) {
 	}
 	st := &sc.rules[i]
 	for _, h := range st.hits {
+		if len(sc.trace.events) >= maxTried {
+			return
+		}
 		sc.trace.add(Event{Rule: sc.s.rules[i].ID, Line: sc.lineOf(int(h.at)), What: Tried})
 	}
 	if len(st.hits) == 0 && len(st.windows) > 0 {

@@ -72,7 +72,7 @@ func styleOf(path, base string) style {
 // assignments adds the literals that are assigned to names of secrets.
 func assignments(d *doc) {
 	st := styleOf(d.path, d.base)
-	if st == noStyle || translated(d.path) {
+	if st == noStyle || translated(d.path, st) {
 		return
 	}
 	t := d.text
@@ -180,13 +180,32 @@ func (d *doc) list(st style, key string, at int) int {
 	return i
 }
 
-// Sealed reports whether a file is a manifest of Kubernetes of a kind
-// that has a reader of its own, or whose values are encrypted.
+// Sealed reports whether all manifests of a file are of kinds that have a reader
+// of their own, or whose values are encrypted.
 func Sealed(t []byte) bool {
-	head := t[:min(len(t), 4096)]
-	if !has(head, "apiVersion:") || !has(head, "kind:") {
+	if !has(t[:min(len(t), 1<<16)], "apiVersion:") {
 		return false
 	}
+	sealed := false
+	for n := 0; len(t) > 0 && n < 1000; n++ {
+		part := t
+		if i := bytes.Index(t, []byte("\n---")); i >= 0 {
+			part, t = t[:i], t[i+4:]
+		} else {
+			t = nil
+		}
+		if !has(part[:min(len(part), 4096)], "apiVersion:") {
+			continue
+		}
+		if !sealedKind(part[:min(len(part), 4096)]) {
+			return false
+		}
+		sealed = true
+	}
+	return sealed
+}
+
+func sealedKind(head []byte) bool {
 	for _, kind := range []string{"kind: Secret", "kind: SealedSecret", "kind: ExternalSecret", "kind: InitConfiguration", "kind: JoinConfiguration", "kind: Config", "kind: EncryptionConfiguration", "kind: CustomResourceDefinition"} {
 		if i := bytes.Index(head, []byte(kind)); i >= 0 && (i+len(kind) == len(head) || head[i+len(kind)] <= ' ') {
 			return true
@@ -196,13 +215,16 @@ func Sealed(t []byte) bool {
 }
 
 // translated reports whether a file holds the words of a user interface.
-func translated(path string) bool {
-	for _, s := range []string{"/locale", "/i18n", "/lang/", "/langs/", "/languages/", "translation", "/l10n/", "/messages_", "/messages.", "/nls/"} {
-		if strings.Contains(path, s) {
+func translated(path string, st style) bool {
+	if st == lineStyle && !strings.HasSuffix(path, ".properties") || st == codeStyle && !strings.HasSuffix(path, ".php") && !strings.HasSuffix(path, ".js") && !strings.HasSuffix(path, ".ts") {
+		return false
+	}
+	for _, s := range []string{"/locale/", "/locales/", "/i18n/", "/lang/", "/langs/", "/languages/", "/translations/", "/l10n/", "/messages_", "/messages.", "/nls/"} {
+		if strings.Contains("/"+path, s) {
 			return true
 		}
 	}
-	return strings.HasPrefix(path, "locale") || strings.HasPrefix(path, "i18n/") || strings.HasPrefix(path, "lang/")
+	return false
 }
 
 // assignment looks at an operator at t[at], and returns where to go on.
@@ -342,10 +364,14 @@ func variableBefore(t []byte, at int) string {
 	return ""
 }
 
+// maxLook is how far back a line is looked at.
+const maxLook = 1024
+
 // commented reports whether what is at t[at:] is behind the sign of a comment on
 // its line: samples are full of defaults there.
 func commented(t []byte, at int) bool {
-	line := bytes.TrimLeft(t[bytes.LastIndexByte(t[:at], '\n')+1:at], " \t")
+	lo := max(0, at-maxLook)
+	line := bytes.TrimLeft(t[lo+bytes.LastIndexByte(t[lo:at], '\n')+1:at], " \t")
 	return len(line) > 0 && (line[0] == '#' || line[0] == ';' || bytes.HasPrefix(line, []byte("//")) || bytes.HasPrefix(line, []byte("* ")) || bytes.HasPrefix(line, []byte("--")) || bytes.Contains(line, []byte("<!--")))
 }
 
@@ -476,7 +502,8 @@ func assignedValue(t []byte, st style, at int) (from, to int, quoted bool, next 
 
 // inFlow reports whether a value of YAML is inside of braces on its line.
 func inFlow(t []byte, at int) bool {
-	line := t[bytes.LastIndexByte(t[:at], '\n')+1 : at]
+	lo := max(0, at-maxLook)
+	line := t[lo+bytes.LastIndexByte(t[lo:at], '\n')+1 : at]
 	return bytes.Count(line, []byte("{")) > bytes.Count(line, []byte("}"))
 }
 
@@ -618,4 +645,4 @@ func camel(v []byte) bool {
 }
 
 // typeNames stand where a schema or a signature has a type or a hint.
-var typeNames = map[string]bool{"warn": true, "error": true, "string": true, "str": true, "text": true, "integer": true, "int": true, "boolean": true, "bool": true, "object": true, "array": true, "bytes": true, "varchar": true, "char": true, "secretstr": true, "plain": true, "basic": true, "bearer": true, "digest": true, "none": true, "ldap": true, "md5": true, "sha1": true, "sha256": true, "sha512": true, "bcrypt": true, "hidden": true, "input": true, "field": true, "optional": true, "required": true, "function": true, "undefined": true, "current-password": true, "new-password": true, "off": true, "self": true, "this": true, "oauth2": true, "apikey": true, "header": true, "cookie": true, "env": true, "file": true, "vault": true, "never": true, "always": true, "prompt": true, "cert-manager": true, "inherit": true, "opaque": true, "username": true, "user": true, "email": true, "kubernetes": true, "external": true, "manual": true, "auto": true, "default": true, "any": true, "enabled": true, "disabled": true}
+var typeNames = map[string]bool{"files": true, "compat": true, "sss": true, "warn": true, "error": true, "string": true, "str": true, "text": true, "integer": true, "int": true, "boolean": true, "bool": true, "object": true, "array": true, "bytes": true, "varchar": true, "char": true, "secretstr": true, "plain": true, "basic": true, "bearer": true, "digest": true, "none": true, "ldap": true, "md5": true, "sha1": true, "sha256": true, "sha512": true, "bcrypt": true, "hidden": true, "input": true, "field": true, "optional": true, "required": true, "function": true, "undefined": true, "current-password": true, "new-password": true, "off": true, "self": true, "this": true, "oauth2": true, "apikey": true, "header": true, "cookie": true, "env": true, "file": true, "vault": true, "never": true, "always": true, "prompt": true, "cert-manager": true, "inherit": true, "opaque": true, "username": true, "user": true, "email": true, "kubernetes": true, "external": true, "manual": true, "auto": true, "default": true, "any": true, "enabled": true, "disabled": true}

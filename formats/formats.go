@@ -10,6 +10,7 @@ package formats
 import (
 	"bytes"
 	"slices"
+	"strings"
 )
 
 // Hit is a secret in a file of a known form.
@@ -26,6 +27,9 @@ type Hit struct {
 
 // maxHits bounds the hits of one file: more say nothing that these do not.
 const maxHits = 2000
+
+// maxInfos bounds those that are nothing to worry about.
+const maxInfos = 200
 
 // maxPath is how much of a path counts, from its end.
 const maxPath = 512
@@ -78,6 +82,8 @@ type doc struct {
 	text            []byte
 	binary          bool
 	nested          bool // it was in another file
+	infos           int  // hits with Info
+	steps           int  // that package shellflow may still take
 	strings         bool // URLs and connection strings were looked for
 	hits            []Hit
 }
@@ -104,9 +110,15 @@ func (d *doc) decoded(rule, key string, from, to int, value []byte, note string)
 }
 
 func (d *doc) add(h Hit) {
-	if h.From < 0 || h.From >= h.To || h.To > len(d.text) || len(d.hits) >= maxHits {
+	if h.From < 0 || h.From >= h.To || h.To > len(d.text) || len(d.hits) >= maxHits+maxInfos {
 		return
 	}
+	if h.Info != "" {
+		if d.infos++; d.infos > maxInfos { // they must not take the place of others
+			return
+		}
+	}
+	h.Note = safeNote(h.Note)
 	if h.Value != nil && bytes.Equal(h.Value, d.text[h.From:h.To]) {
 		h.Value = nil
 	}
@@ -162,6 +174,27 @@ func (d *doc) sorted() []Hit {
 // together reports whether two hits at one place are two secrets.
 func together(a, b Hit) bool {
 	return a.From == b.From && a.To == b.To && a.Value != nil && b.Value != nil && !bytes.Equal(a.Value, b.Value)
+}
+
+// safeNote takes the user's name out of a note if it looks like a token, which
+// some services have in its place.
+func safeNote(note string) string {
+	user, ok := strings.CutPrefix(note, "for user ")
+	if !ok {
+		return note
+	}
+	user, rest, at := strings.Cut(user, " at ")
+	safe := len(user) <= 64 && !(len(user) >= 16 && tokenish([]byte(user)))
+	for i := range len(user) {
+		safe = safe && (isNamePart(user[i]) || strings.IndexByte("@+\\%$ :", user[i]) >= 0)
+	}
+	switch {
+	case safe:
+		return note
+	case at:
+		return "at " + rest
+	}
+	return ""
 }
 
 // lowered appends the end of the path in lower case, without a leading slash.

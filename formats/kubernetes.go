@@ -256,7 +256,7 @@ func helmValues(d *doc) {
 			continue
 		}
 		// The name of a Secret, rather than a secret: my-release-postgresql
-		if !keyIs(n.key, "*password") && !keyIs(n.key, "*passwd") && wordy(v) && bytes.ToLower(v) != nil && !bytes.ContainsAny(v, "0123456789") {
+		if !keyIs(n.key, "*password") && !keyIs(n.key, "*passwd") && wordy(v) && bytes.Equal(v, bytes.ToLower(v)) && !bytes.ContainsAny(v, "0123456789") {
 			continue
 		}
 		d.node("helm-values-secret", n, "")

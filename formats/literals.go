@@ -21,11 +21,23 @@ func redisStrings(d *doc) {
 		for to < len(t) && to-from < maxValue && t[to] > ' ' && strings.IndexByte(",\"'<;", t[to]) < 0 {
 			to++
 		}
-		if to > from {
+		if to > from && hostBefore(t, from-len(",password=")) && !bytes.ContainsAny(t[from:to], "()[]{}") {
 			d.secret("connection-string", "password", from, to, "")
 		}
 		at = to
 	}
+}
+
+// hostBefore reports whether host:port stands before t[at:], options between.
+func hostBefore(t []byte, at int) bool {
+	lo := max(0, at-300)
+	near := t[lo:at]
+	if i := bytes.LastIndexAny(near, "\"'` \n<>("); i >= 0 {
+		near = near[i+1:]
+	}
+	host, _, _ := bytes.Cut(near, []byte(","))
+	_, port, ok := bytes.Cut(host, []byte(":"))
+	return ok && len(port) >= 2 && len(port) <= 5 && bytes.IndexFunc(port, func(r rune) bool { return r < '0' || r > '9' }) < 0
 }
 
 // goDSN: user:password@tcp(host:3306)/name, as Go's MySQL driver has it.
@@ -39,7 +51,7 @@ func goDSN(d *doc) {
 		end := at + i
 		at = end + 5
 		s := end
-		for s > 0 && end-s < 200 && t[s-1] > ' ' && strings.IndexByte("\"'`=>", t[s-1]) < 0 {
+		for s > 0 && end-s < 200 && t[s-1] > ' ' && strings.IndexByte("\"'`=>,;(", t[s-1]) < 0 {
 			s--
 		}
 		colon := bytes.IndexByte(t[s:end], ':')
@@ -98,7 +110,7 @@ func argument(t []byte, at, n int) (from, to int, ok bool) {
 		switch c := t[i]; c {
 		case '"', '\'', '`':
 			end := i + 1
-			for end < len(t) && t[end] != c && t[end] != '\n' {
+			for end < len(t) && end-i <= maxValue && t[end] != c && t[end] != '\n' {
 				if t[end] == '\\' {
 					end++
 				}

@@ -150,7 +150,20 @@ func (d *doc) more(special, packaged bool) {
 func (d *doc) addresses() {
 	d.strings = true
 	d.hits = append(d.hits, URLs(d.text)...)
-	d.hits = append(d.hits, ConnectionStrings(d.text)...)
+	code := styleOf(d.path, d.base) == codeStyle
+	for _, h := range ConnectionStrings(d.text) {
+		if !code || inString(d.text, h.From) { // else the arguments of a call look the same
+			d.hits = append(d.hits, h)
+		}
+	}
 	redisStrings(d)
 	goDSN(d)
+}
+
+// inString reports whether t[at:] is inside of a string literal that begins on
+// its line.
+func inString(t []byte, at int) bool {
+	lo := max(0, at-maxLook)
+	line := t[lo+bytes.LastIndexByte(t[lo:at], '\n')+1 : at]
+	return bytes.Count(line, []byte{'"'})%2 == 1 || bytes.Count(line, []byte{'\''})%2 == 1 || bytes.Count(line, []byte{'`'})%2 == 1
 }

@@ -45,14 +45,14 @@ func packageAt(path string) int {
 }
 
 // treeMarks are in every path that packageTrees matches.
-var treeMarks = []string{"node_modules/", "usr/", "lib/", "-packages/", "pkg/mod/", "third_party/", "google-cloud-sdk/", "_components/", ".cargo/", ".m2/", ".gradle/", ".nuget/", "gems/", "vendor/"}
+var treeMarks = []string{"node_modules/", "usr/", "lib/", "-packages/", "pkg/mod/", "google-cloud-sdk/", "_components/", ".cargo/", ".m2/", ".gradle/", ".nuget/", "gems/", "vendor/"}
 
 var packageTrees = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?:^|/)(?:node_modules|bower_components|site-packages|dist-packages|pkg/mod|third_party|google-cloud-sdk|usr/local/go|usr/lib|usr/libexec|usr/share|usr/include|usr/src/(?:linux|kernels)[^/]*|lib/python[0-9.]*|lib/ruby|lib/perl5?|var/lib/(?:dpkg|apk|rpm|apt)|\.cargo/registry|\.m2/repository|\.gradle/caches|\.nuget/packages|gems/[^/]+-[0-9][^/]*|vendor/(?:bundle|cache|github\.com|golang\.org|[a-z0-9_.-]+/[a-z0-9_.-]+/(?:src|lib|tests?)))/`)
+	return regexp.MustCompile(`(?:^|/)(?:node_modules|bower_components|site-packages|dist-packages|pkg/mod|google-cloud-sdk|usr/local/go|usr/lib|usr/libexec|usr/share|usr/include|usr/src/(?:linux|kernels)[^/]*|lib/python[23][0-9.]*|usr/local/lib|var/lib/(?:dpkg|apk|rpm|apt)|\.cargo/registry|\.m2/repository|\.gradle/caches|\.nuget/packages|gems/[^/]+-[0-9][^/]*|vendor/(?:bundle|cache|github\.com|golang\.org|[a-z0-9_.-]+/[a-z0-9_.-]+/(?:src|lib|tests?)))/`)
 })
 
 var fixtures = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`/(?:__?tests?__?|tests?|testing|testdata|test[_-][^/]*|[^/]*[_-]tests?|testsuite|unittests?|specs?|fixtures?|__fixtures__|mocks?|__mocks__|examples?|samples?|demos?|docs?|documentation|man|info|help|gtk-doc|doc-base|benchmarks?|bench|cookbook|snippets|licenses?|e2e|hack|contrib|integration|distro|\.github|playbooks|molecule|vagrant|[^/]*fake[^/]*)/|(?:^|[/._-])(?:readme|changelog|changes|history|news|contributing|license|copyright|security)(?:[._-][^/]*)?$|\.(?:md|markdown|rst|adoc|html?|1|3|5|7|8|txt\.gz|gz|xsd|dtd|pod)$|[._-](?:test|tests|spec|mock)s?\.[a-z0-9]+$|(?:swagger|openapi)[^/]*\.(?:ya?ml|json)$|fake[^/]*$|compose[^/]*\.ya?ml$|/test_[^/]*$`)
+	return regexp.MustCompile(`/(?:__?tests?__?|tests?|testing|testdata|test[_-][^/]*|[^/]*[_-]tests?|testsuite|unittests?|specs?|fixtures?|__fixtures__|mocks?|__mocks__|examples?|samples?|demos?|docs?|documentation|man|gtk-doc|doc-base|benchmarks?|bench|cookbook|snippets|licenses?|e2e|hack|contrib|distro|\.github|playbooks|molecule|vagrant|[^/]*fake[^/]*)/|(?:^|[/_-])(?:readme|changelog|changes|news|contributing|license|copyright)(?:[._-][^/]*)?$|/(?:history|security)(?:\.(?:md|txt|rst|html))?$|\.(?:md|markdown|rst|adoc|html?|1|3|5|7|8|txt\.gz|gz|xsd|dtd|pod)$|[._-](?:test|tests|spec|mock)s?\.[a-z0-9]+$|(?:swagger|openapi)[^/]*\.(?:ya?ml|json)$|fake[^/]*$|docker-compose[^/]*\.ya?ml$|[a-z]+-compose\.ya?ml$|/test_[^/]*$`)
 })
 
 // Source reports whether a file is a program, a text or data of one, by its

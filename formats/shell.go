@@ -22,7 +22,10 @@ var commandHints = []string{
 
 const (
 	maxCommand  = 8 << 10 // of a line that is looked at
-	maxCommands = 400     // of a file
+	maxCommands = 5000    // of a file
+
+	maxLineSteps  = 20_000 // of package shellflow, for a line
+	maxShellSteps = 400_000
 )
 
 // isScript says whether a file holds commands, by its path in lower case or its
@@ -61,10 +64,11 @@ func isScript(path, base string, head []byte) bool {
 // somewhere, and a history, have no other unit.
 func commands(d *doc) {
 	t, n := d.text, 0
+	d.steps = maxShellSteps
 	for from := 0; from < len(t); {
 		to := commandEnd(t, from)
 		if to-from <= maxCommand && to-from > 5 && hinted(t[from:to]) {
-			if n++; n > maxCommands {
+			if n++; n > maxCommands || d.steps <= 0 {
 				return
 			}
 			d.command(from, to)
@@ -97,6 +101,9 @@ func commandEnd(t []byte, from int) int {
 func hereEnd(t []byte, from, to int) int {
 	line := t[from:to]
 	i := bytes.Index(line, []byte("<<"))
+	if i >= 0 && !hinted(line) {
+		return to
+	}
 	if i < 0 || bytes.HasPrefix(line[i:], []byte("<<<")) {
 		return to
 	}
@@ -152,11 +159,12 @@ func (d *doc) command(from, to int) {
 		return
 	}
 	exec := execForm(script)
-	in := shellflow.Input{Script: script, SecretName: SecretName, Placeholder: func(v string) bool { return Classify("password", []byte(v)) != Literal }}
+	in := shellflow.Input{MaxSteps: min(d.steps, maxLineSteps), Script: script, SecretName: SecretName, Placeholder: func(v string) bool { return Classify("password", []byte(v)) != Literal }}
 	if exec != nil {
 		in.Script, in.Exec = "", exec
 	}
 	res := shellflow.Analyze(in)
+	d.steps -= res.Steps
 	for _, f := range res.Flows {
 		if len(f.Value) < 8 && strings.Trim(f.Value, "0123456789") == "" && !strings.Contains(strings.ToLower(f.By), "pass") {
 			continue // a number of seconds, a port

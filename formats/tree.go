@@ -13,7 +13,6 @@ type node struct {
 	key      []byte  // nil for an item of a list
 	from, to int     // of the value, without quotes
 	quote    byte    // '"' or '\'', '|' for a block, 0
-	line     bool    // a comment before it
 }
 
 // level is a mapping or a list that is open.

@@ -137,7 +137,7 @@ func (d *doc) urlPassword(user string, from, to int, host, rule string) {
 	if un := unpercent(v); len(un) != len(v) {
 		h.Value = un
 	}
-	if string(v) == "x-oauth-basic" || string(v) == "x" { // then the user is the token
+	if string(v) == "x-oauth-basic" || len(user) >= 20 && tokenish([]byte(user)) && dummyPassword(string(v)) { // then the user is the token
 		d.urlToken(from-1-len(user), from-1, "https", host, rule)
 		return
 	}
@@ -151,6 +151,16 @@ func (d *doc) urlPassword(user string, from, to int, host, rule string) {
 		h.Info = "a host of an example"
 	}
 	d.add(h)
+}
+
+// dummyPassword reports whether a password stands where a service wants none,
+// as its user is a token.
+func dummyPassword(v string) bool {
+	switch strings.ToLower(v) {
+	case "x", "unused", "dummy", "none", "ignored", "pass", "password", "api_token", "token", "null":
+		return true
+	}
+	return false
 }
 
 // inComment reports whether the line of text[at] is commented out.

@@ -57,6 +57,15 @@ func (p *parser) defaults() (*bundle, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Their pattern for true, false and null fits every secret that begins with
+	// one, or ends in one: an alternation without a group.
+	for i := range b.allowlists {
+		for k, pattern := range b.allowlists[i].Patterns {
+			if pattern == `(?i)^true|false|null$` {
+				b.allowlists[i].Patterns[k] = `(?i)^(?:true|false|null)$`
+			}
+		}
+	}
 	if p.amended, err = amendments(); err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func (r *run) constant(key string, t text, pos, end int) {
 
 // result is what is known when the script has ended.
 func (r *run) result() Result {
-	res := Result{Opaque: r.stop}
+	res := Result{Opaque: r.stop, Steps: r.steps}
 	keys := r.keys()
 	for _, key := range keys {
 		f := r.st.fs[key]

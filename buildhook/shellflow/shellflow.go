@@ -65,6 +65,8 @@ type Input struct {
 	Home   string // of the user; if empty, /root for root and /home/USER for others
 	User   string // "" is root
 
+	MaxSteps int // of work; 0: a bound that no script of a person reaches
+
 	// SecretName tells whether a variable or an option of this name holds a secret.
 	SecretName func(name string) bool
 	// Placeholder tells whether a constant is no real value: "", "changeme".
@@ -119,6 +121,7 @@ type Result struct {
 	Constants []Constant // in the order in which they are written
 	Files     []File     // of the layer with labelled content when the script ends, Input.Files among them
 	Removed   []Removal  // those of Input.Files that are gone
+	Steps     int        // of work that it took
 	Opaque    error      // why the script was not understood; the rest is what was found until then
 }
 

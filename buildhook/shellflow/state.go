@@ -80,6 +80,7 @@ type run struct {
 	traced   taint   // what set -x has logged
 	texts    []Constant
 	steps    int
+	most     int // steps
 	calls    int
 	stop     error
 }
@@ -127,7 +128,11 @@ func newRun(in *Input) *run {
 	}
 	log := &sink{kind: toLog}
 	st.out[1], st.out[2] = log, log
-	return &run{in: in, st: st, removals: map[string]Removal{}}
+	most := maxSteps
+	if in.MaxSteps > 0 {
+		most = min(most, in.MaxSteps)
+	}
+	return &run{in: in, st: st, most: most, removals: map[string]Removal{}}
 }
 
 func homeOf(user string) string {
@@ -140,7 +145,7 @@ func homeOf(user string) string {
 
 // charge pays for n steps of work.
 func (r *run) charge(n int) {
-	if r.steps += n; r.steps > maxSteps && r.stop == nil {
+	if r.steps += n; r.steps > r.most && r.stop == nil {
 		r.stop = ErrTooLong
 	}
 }
