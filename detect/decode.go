@@ -541,6 +541,7 @@ func (sc *scan) decode() {
 		c.decoded, c.seen = c.decoded[:0], c.seen[:0]
 		return
 	}
+	sc.s.few.encoded.Store(true)
 	slices.SortStableFunc(c.segments, func(a, b segment) int { return a.from - b.from })
 	segments := c.segments[:0]
 	for _, s := range c.segments {

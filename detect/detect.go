@@ -85,6 +85,7 @@ type Options struct {
 	Now time.Time
 
 	limits limits // for tests; zero: defaultLimits
+	lazy   bool   // compile the rules when they are needed; they are known to be right
 }
 
 // A Scanner looks for the secrets that a set of rules describes. It does not
@@ -102,8 +103,10 @@ type Scanner struct {
 	now        time.Time
 	parsed     map[string]int // rules of package formats
 	parsing    bool           // there are some
-	prepared   sync.Once      // for filter, limits and the rules' plans
-	scans      sync.Pool      // of *scan: buffers
+	set        *rules.Set     // to be compiled; nil: done by New
+	few        small
+	prepared   sync.Once // for filter, limits and the rules' plans
+	scans      sync.Pool // of *scan: buffers
 }
 
 // Match is one secret in the stream.
@@ -166,10 +169,23 @@ func New(set *rules.Set, o Options) (*Scanner, error) {
 	if s.limits == (limits{}) {
 		s.limits = defaultLimits
 	}
+	s.scans.New = func() any {
+		s.prepared.Do(s.prepare)
+		return newScan(s)
+	}
+	if o.lazy {
+		s.set = set
+		return s, nil
+	}
+	return s, s.compile(set)
+}
+
+// compile makes the rules ready, but for their plans.
+func (s *Scanner) compile(set *rules.Set) error {
 	for i := range set.Rules {
 		r, err := newRule(&set.Rules[i])
 		if err != nil {
-			return nil, fmt.Errorf("rule %s: %w", set.Rules[i].ID, err)
+			return fmt.Errorf("rule %s: %w", set.Rules[i].ID, err)
 		}
 		switch {
 		case r.Parsed:
@@ -182,17 +198,13 @@ func New(set *rules.Set, o Options) (*Scanner, error) {
 	for i := range set.Allowlists {
 		a, err := newAllowlist(&set.Allowlists[i])
 		if err != nil {
-			return nil, fmt.Errorf("global allowlist %d: %w", i+1, err)
+			return fmt.Errorf("global allowlist %d: %w", i+1, err)
 		}
 		s.global = append(s.global, a)
 	}
 	s.parsing = len(s.parsed) > 0
 	s.link()
-	s.scans.New = func() any {
-		s.prepared.Do(s.prepare)
-		return newScan(s)
-	}
-	return s, nil
+	return nil
 }
 
 // For returns a scanner for a set of rules with the default options. That for
@@ -213,11 +225,17 @@ var builtinScanner = sync.OnceValues(func() (*Scanner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(set, Options{})
+	return New(set, Options{lazy: true})
 })
 
 // prepare makes what only a scan needs, some 10 ms of work.
 func (s *Scanner) prepare() {
+	if s.set != nil {
+		if err := s.compile(s.set); err != nil {
+			panic("detect: the built-in rules: " + err.Error()) // a test compiles them
+		}
+	}
+	defer s.few.done.Store(true)
 	// Two thirds of the time go into the plans, and each is for itself.
 	var wg sync.WaitGroup
 	workers := min(4, runtime.GOMAXPROCS(0))
@@ -249,6 +267,10 @@ func (s *Scanner) prepare() {
 // When reading fails, the matches in what was read come first, then the error.
 func (s *Scanner) Scan(path string, r io.Reader) iter.Seq2[Match, error] {
 	return func(yield func(Match, error) bool) {
+		r, done := s.readFew(path, r, yield)
+		if done {
+			return
+		}
 		sc := s.scans.Get().(*scan)
 		defer s.scans.Put(sc)
 		sc.run(path, r, nil, yield)
@@ -259,6 +281,9 @@ func (s *Scanner) Scan(path string, r io.Reader) iter.Seq2[Match, error] {
 // [LimitError].
 func (s *Scanner) ScanBytes(path string, b []byte) iter.Seq2[Match, error] {
 	return func(yield func(Match, error) bool) {
+		if s.scanFew(path, b, false, yield) {
+			return
+		}
 		sc := s.scans.Get().(*scan)
 		defer s.scans.Put(sc)
 		sc.run(path, nil, b, yield)
@@ -269,17 +294,16 @@ func (s *Scanner) ScanBytes(path string, b []byte) iter.Seq2[Match, error] {
 // the surroundings of a finding: an instruction, a path, a line of a history.
 // Rules that ask for a certain path run here as well.
 func (s *Scanner) Mask(text string) string {
-	sc := s.scans.Get().(*scan)
-	defer s.scans.Put(sc)
-	sc.anyPath = true
-	defer func() { sc.anyPath = false }()
+	if text == "" {
+		return ""
+	}
 
 	type span struct {
 		from, to int
 		shown    string
 	}
 	var spans []span
-	sc.run("", nil, []byte(text), func(m Match, err error) bool {
+	found := func(m Match, err error) bool {
 		if err == nil {
 			from := int(m.SecretOffset)
 			spans = append(spans, span{from, int(m.SecretEnd), m.Secret.Preview()})
@@ -289,7 +313,14 @@ func (s *Scanner) Mask(text string) string {
 			spans = append(spans, span{from, len(text), "…"})
 		}
 		return true
-	})
+	}
+	if !s.scanFew("", []byte(text), true, found) {
+		sc := s.scans.Get().(*scan)
+		defer s.scans.Put(sc)
+		sc.anyPath = true
+		defer func() { sc.anyPath = false }()
+		sc.run("", nil, []byte(text), found)
+	}
 	if len(spans) == 0 {
 		return text
 	}
