@@ -707,6 +707,9 @@ func (sc *scan) outranks(g, f *finding) bool {
 		return false
 	}
 	if g.SecretOffset == f.SecretOffset && g.SecretEnd == f.SecretEnd {
+		if ours := len(a.Hits) > 0; ours != (len(b.Hits) > 0) {
+			return ours // gitleaks' are the wider ones, where there are two
+		}
 		return g.order < f.order
 	}
 	return g.SecretOffset <= f.SecretOffset && f.SecretEnd <= g.SecretEnd && a.Class == rules.ClassSpecific && g.Info == ""

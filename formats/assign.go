@@ -183,7 +183,7 @@ func (d *doc) list(st style, key string, at int) int {
 // Sealed reports whether all manifests of a file are of kinds that have a reader
 // of their own, or whose values are encrypted.
 func Sealed(t []byte) bool {
-	if !has(t[:min(len(t), 1<<16)], "apiVersion:") {
+	if !has(t[:min(len(t), 1<<16)], "kind:") {
 		return false
 	}
 	sealed := false
@@ -194,7 +194,7 @@ func Sealed(t []byte) bool {
 		} else {
 			t = nil
 		}
-		if !has(part[:min(len(part), 4096)], "apiVersion:") {
+		if !has(part[:min(len(part), 4096)], "kind:") {
 			continue
 		}
 		if !sealedKind(part[:min(len(part), 4096)]) {
