@@ -3,7 +3,6 @@ package corpus
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -89,7 +88,7 @@ func TestEveryRule(t *testing.T) {
 			t.Errorf("%s: found in what it says that it misses, %s: %.200q", e.rule, e.path, e.text)
 		}
 	}
-	t.Log(fmt.Sprintf("%d rules, %d examples: %d hits by their rule, %d by one that knows more", len(own), len(es), hits, left))
+	t.Logf("%d rules, %d examples: %d hits by their rule, %d by one that knows more", len(own), len(es), hits, left)
 	if left*20 > hits {
 		t.Errorf("%d of %d hits are left to other rules: then these are of no use", left, hits+left)
 	}
