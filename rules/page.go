@@ -32,18 +32,24 @@ func (r *Rule) Page() Page {
 		p.Finds = append(p.Finds, e.Shown())
 	}
 	for _, e := range r.Misses {
-		p.Passes = append(p.Passes, e.Shown())
+		p.Passes = append(p.Passes, e.shown(true))
 	}
 	return p
 }
 
 // Shown is the example with its random parts as "…", for people.
-func (e Example) Shown() string {
+func (e Example) Shown() string { return e.shown(false) }
+
+// shown is Shown; with how many characters the random parts have, if that is
+// what makes the difference.
+func (e Example) shown(lengths bool) string {
 	text := placeholder.ReplaceAllStringFunc(e.Text, func(part string) string {
 		m := placeholder.FindStringSubmatch(part)
 		switch {
 		case part == "<>":
 			return ""
+		case alphabet(m[1]) != "" && m[2] != "" && lengths:
+			return "…(" + m[2] + " characters)"
 		case m[1] == "uuid", alphabet(m[1]) != "" && m[2] != "":
 			return "…"
 		}

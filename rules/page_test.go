@@ -63,6 +63,9 @@ func TestShown(t *testing.T) {
 		{Example{Text: "@der"}, "(binary)"},
 		{Example{Text: "a\x00b"}, "a·b"},
 	} {
+		if got := (Example{Text: "a_<hex:5>"}).shown(true); got != "a_…(5 characters)" {
+			t.Errorf("with lengths: %q", got)
+		}
 		if got := tt.e.Shown(); got != tt.want {
 			t.Errorf("%v: %q, want %q", tt.e, got, tt.want)
 		}
