@@ -329,7 +329,7 @@ func (w *blobScan) add(place report.Place, path string, m *detect.Match) bool {
 	for _, e := range m.Encodings {
 		b.Encodings = append(b.Encodings, string(e))
 	}
-	if m.Info != "a placeholder" { // such as "password", which may be in every text
+	if m.Info != detect.InfoPlaceholder { // such as "password", which may be in every text
 		w.vault.add(b.Rule, b.Secret, m.Secret)
 	}
 	w.res.Matches = append(w.res.Matches, b)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/leakscan/leakscan/detect"
 	"github.com/leakscan/leakscan/report"
-	"github.com/leakscan/leakscan/rules"
 )
 
 // Trace is what the rules did in one file or field of an image.
@@ -47,13 +46,6 @@ func Why(ctx context.Context, refs []string, path string, o Options) ([]Trace, e
 			k.t.Bytes += int64(len(p))
 			k.text.Write(p[:min(len(p), max(0, maxTrace-k.text.Len()))])
 		}))
-	}
-	if o.Rules == nil {
-		set, err := rules.Default()
-		if err != nil {
-			return nil, fmt.Errorf("the built-in rules: %w", err)
-		}
-		o.Rules = set
 	}
 	rep, err := Scan(ctx, refs, o)
 	if err != nil {

@@ -102,7 +102,6 @@ type Scanner struct {
 	limits     limits
 	now        time.Time
 	parsed     map[string]int // rules of package formats
-	parsing    bool           // there are some
 	set        *rules.Set     // to be compiled; nil: done by New
 	few        small
 	prepared   sync.Once // for filter, limits and the rules' plans
@@ -135,7 +134,7 @@ type Match struct {
 	Severity   rules.Severity
 	Confidence rules.Confidence
 
-	Info string // why it is nothing to worry about, such as "a placeholder"; "": it isn't known to be harmless
+	Info string // why it is nothing to worry about, such as [InfoPlaceholder]; "": it isn't known to be harmless
 	Note string // what else is known about it, such as "it expires on 2027-01-31"; no part of the secret
 }
 
@@ -202,7 +201,6 @@ func (s *Scanner) compile(set *rules.Set) error {
 		}
 		s.global = append(s.global, a)
 	}
-	s.parsing = len(s.parsed) > 0
 	s.link()
 	return nil
 }

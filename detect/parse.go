@@ -10,10 +10,13 @@ import (
 // headSize is how much of a file package formats is shown to say if it wants it.
 const headSize = 512
 
+// parsing reports whether there are rules of package formats.
+func (s *Scanner) parsing() bool { return len(s.parsed) > 0 }
+
 // parse has package formats look at the file, of which it sees what is in the
 // buffer: a file of more than about 1 MiB is no configuration.
 func (sc *scan) parse() {
-	if !sc.s.parsing || !formats.Wants(sc.path, sc.d[:min(len(sc.d), headSize)]) {
+	if !sc.s.parsing() || !formats.Wants(sc.path, sc.d[:min(len(sc.d), headSize)]) {
 		return
 	}
 	for _, h := range formats.Find(sc.path, sc.d) {

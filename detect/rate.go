@@ -17,6 +17,9 @@ type rating struct {
 	note       string
 }
 
+// InfoPlaceholder is the Info of a match that only holds the place of a secret.
+const InfoPlaceholder = formats.InfoPlaceholder
+
 // rate judges a secret that rule r found in the file.
 func (sc *scan) rate(r *rule, secret []byte) rating {
 	v := rating{severity: r.Severity, confidence: r.Confidence}
@@ -30,14 +33,15 @@ func (sc *scan) rate(r *rule, secret []byte) rating {
 	if what, ok := published(secret); ok {
 		v.info = what
 	}
-	if v.info == "" && r.Pattern != "" && formats.Classify("", secret) == formats.Placeholder && !shaped(secret) {
-		v.info = "a placeholder"
+	placeholder := v.info == "" && r.Pattern != "" && formats.Classify("", secret) == formats.Placeholder
+	if placeholder && !shaped(secret) {
+		v.info = InfoPlaceholder
 	}
 	if v.info == "" && r.Pattern != "" && r.Valid != "pem" {
 		switch {
 		case bytes.Contains(secret, []byte("EXAMPLE")) || bytes.Contains(secret, []byte("example")):
 			v.info = "made up: it has EXAMPLE in it"
-		case counts(secret), formats.Classify("", secret) == formats.Placeholder, r.Random && !LooksRandom(secret) && !isNumber(secret):
+		case counts(secret), placeholder, r.Random && !LooksRandom(secret) && !isNumber(secret):
 			v.confidence = rules.ConfidenceLow
 			v.note = cmp.Or(v.note, "probably made up: it counts, or is no random token")
 		}

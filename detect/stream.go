@@ -662,7 +662,7 @@ func (sc *scan) emit(yield func(Match, error) bool) bool {
 func (sc *scan) givesWay(f *finding) bool {
 	r := sc.s.rules[f.order]
 	if !r.generic {
-		return (r.Class != rules.ClassSpecific || r.Parsed || sc.s.parsing) && (sc.outranked(f, sc.found) || sc.outranked(f, sc.recent))
+		return (r.Class != rules.ClassSpecific || r.Parsed || sc.s.parsing()) && (sc.outranked(f, sc.found) || sc.outranked(f, sc.recent))
 	}
 	reach := int64(sc.s.limits.line)
 	better := func(fs []finding) bool {
@@ -703,7 +703,7 @@ func (sc *scan) outranks(g, f *finding) bool {
 	if a.Class.Rank() != b.Class.Rank() {
 		return a.Class.Rank() < b.Class.Rank()
 	}
-	if !sc.s.parsing {
+	if !sc.s.parsing() {
 		return false
 	}
 	if g.SecretOffset == f.SecretOffset && g.SecretEnd == f.SecretEnd {

@@ -364,14 +364,16 @@ func variableBefore(t []byte, at int) string {
 	return ""
 }
 
-// maxLook is how far back a line is looked at.
-const maxLook = 1024
+// lineBefore returns what is on the line of t[at:] before it; 1024 bytes at most.
+func lineBefore(t []byte, at int) []byte {
+	lo := max(0, at-1024)
+	return t[lo+bytes.LastIndexByte(t[lo:at], '\n')+1 : at]
+}
 
 // commented reports whether what is at t[at:] is behind the sign of a comment on
 // its line: samples are full of defaults there.
 func commented(t []byte, at int) bool {
-	lo := max(0, at-maxLook)
-	line := bytes.TrimLeft(t[lo+bytes.LastIndexByte(t[lo:at], '\n')+1:at], " \t")
+	line := bytes.TrimLeft(lineBefore(t, at), " \t")
 	return len(line) > 0 && (line[0] == '#' || line[0] == ';' || bytes.HasPrefix(line, []byte("//")) || bytes.HasPrefix(line, []byte("* ")) || bytes.HasPrefix(line, []byte("--")) || bytes.Contains(line, []byte("<!--")))
 }
 
@@ -502,8 +504,7 @@ func assignedValue(t []byte, st style, at int) (from, to int, quoted bool, next 
 
 // inFlow reports whether a value of YAML is inside of braces on its line.
 func inFlow(t []byte, at int) bool {
-	lo := max(0, at-maxLook)
-	line := t[lo+bytes.LastIndexByte(t[lo:at], '\n')+1 : at]
+	line := lineBefore(t, at)
 	return bytes.Count(line, []byte("{")) > bytes.Count(line, []byte("}"))
 }
 

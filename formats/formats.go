@@ -93,6 +93,9 @@ func (d *doc) secret(rule, key string, from, to int, note string) {
 	d.decoded(rule, key, from, to, nil, note)
 }
 
+// InfoPlaceholder is the Info of a Hit that only holds the place of a secret.
+const InfoPlaceholder = "a placeholder"
+
 // decoded adds a secret that text[from:to] holds; value is nil if it's the text
 // itself. What is no literal is no secret, and a placeholder is told as such.
 func (d *doc) decoded(rule, key string, from, to int, value []byte, note string) {
@@ -103,7 +106,7 @@ func (d *doc) decoded(rule, key string, from, to int, value []byte, note string)
 	switch Classify(key, v) {
 	case Reference, Empty:
 	case Placeholder:
-		d.add(Hit{Rule: rule, From: from, To: to, Value: value, Key: key, Note: note, Info: "a placeholder"})
+		d.add(Hit{Rule: rule, From: from, To: to, Value: value, Key: key, Note: note, Info: InfoPlaceholder})
 	default:
 		d.add(Hit{Rule: rule, From: from, To: to, Value: value, Key: key, Note: note})
 	}

@@ -159,7 +159,7 @@ func (d *doc) secretKey(p pair, v []byte) {
 		return
 	}
 	if bytes.HasPrefix(v, []byte("CHANGE_ME")) || string(v) == "dev" || bytes.ContainsAny(v, "{}<>") && has(v, " ") {
-		d.add(Hit{Rule: rule, From: p.from, To: p.to, Key: string(p.key), Info: "a placeholder"})
+		d.add(Hit{Rule: rule, From: p.from, To: p.to, Key: string(p.key), Info: InfoPlaceholder})
 		return
 	}
 	if len(v) >= 6 {

@@ -79,21 +79,13 @@ func wantsKey(p, head []byte) bool {
 	return false
 }
 
-var moreExtensions = extensionSet(`csv tsv md adoc env ini conf cnf cfg config properties props rc profile bashrc zshrc bash_profile service dockerfile containerfile local sample dist mk secret secrets creds
+var moreExtensions = wordSet(`csv tsv md adoc env ini conf cnf cfg config properties props rc profile bashrc zshrc bash_profile service dockerfile containerfile local sample dist mk secret secrets creds
 	yml yaml json json5 jsonc ipynb tfstate xml plist csproj pubxml settings toml tfvars hcl tf
 	py js mjs cjs ts tsx jsx rb php phtml java go cs vb sh bash zsh ksh fish pl pm lua kt kts scala swift groovy gradle ps1 psm1 bat cmd sql r dart ex exs erl clj jsp asp aspx cshtml erb
 	jwk jwks ovpn key nsd knot cron timer`)
 
-var moreNames = extensionSet(`env dockerfile containerfile makefile gnumakefile profile bashrc zshrc credentials secrets crontab justfile procfile jenkinsfile vagrantfile rakefile fastfile
+var moreNames = wordSet(`env dockerfile containerfile makefile gnumakefile profile bashrc zshrc credentials secrets crontab justfile procfile jenkinsfile vagrantfile rakefile fastfile
 	.profile .bashrc .zshrc .bash_profile .bash_login .zshenv .envrc .env .bash_history .zsh_history .ash_history .sh_history .history .mysql_history .psql_history .python_history .rediscli_history .dbshell`)
-
-func extensionSet(words string) map[string]bool {
-	m := map[string]bool{}
-	for w := range strings.FieldsSeq(words) {
-		m[w] = true
-	}
-	return m
-}
 
 // more adds what is found without a form. Literals by their name are of no
 // interest in a file of a special form, whose reader knows what is a secret.
@@ -163,7 +155,6 @@ func (d *doc) addresses() {
 // inString reports whether t[at:] is inside of a string literal that begins on
 // its line.
 func inString(t []byte, at int) bool {
-	lo := max(0, at-maxLook)
-	line := t[lo+bytes.LastIndexByte(t[lo:at], '\n')+1 : at]
+	line := lineBefore(t, at)
 	return bytes.Count(line, []byte{'"'})%2 == 1 || bytes.Count(line, []byte{'\''})%2 == 1 || bytes.Count(line, []byte{'`'})%2 == 1
 }

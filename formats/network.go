@@ -15,7 +15,7 @@ func networkForms() []form {
 		{name: "swanctl.conf", find: inLines("=", field{"secret", "ipsec-secret"})},
 		{name: "*.conf", in: "swanctl/conf.d", find: inLines("=", field{"secret", "ipsec-secret"})},
 		{name: "racoon.conf", find: func(*doc) {}},
-		{name: "psk.txt", in: "racoon", find: radiusPSK},
+		{name: "psk.txt", in: "racoon", find: secondField("ipsec-secret", "psk")},
 		{name: "hostapd*.conf", find: inLines("=", field{"wpa_passphrase", "wifi-passphrase"}, field{"wpa_psk", "wifi-passphrase"}, field{"auth_server_shared_secret", "radius-shared-secret"}, field{"acct_server_shared_secret", "radius-shared-secret"}, field{"sae_password", "wifi-passphrase"}, field{"wep_key0", "wifi-passphrase"}, field{"wep_key1", "wifi-passphrase"}, field{"wep_key2", "wifi-passphrase"}, field{"wep_key3", "wifi-passphrase"})},
 		{name: "wpa_supplicant*.conf", find: inLines("=", field{"psk", "wifi-passphrase"}, field{"password", "wifi-passphrase"}, field{"sae_password", "wifi-passphrase"}, field{"wep_key*", "wifi-passphrase"}, field{"private_key_passwd", "wifi-passphrase"})},
 		{name: "*.nmconnection", find: inLines("=", field{"psk", "wifi-passphrase"}, field{"password", "networkmanager-password"}, field{"wep-key0", "wifi-passphrase"}, field{"private-key-password", "networkmanager-password"}, field{"pin", "networkmanager-password"}, field{"vpn-secrets/*", "networkmanager-password"}, field{"leap-password", "networkmanager-password"})},
@@ -147,17 +147,19 @@ func ipsec(d *doc) {
 	}
 }
 
-// radiusPSK reads racoon's peer key.
-func radiusPSK(d *doc) {
-	for from, to := range lines(d.text) {
-		at, commented := trimComment(d.text, from, to)
-		n := 0
-		for f, t := range fieldsOf(d.text, at, to) {
-			if n == 1 {
-				d.pair("ipsec-secret", pair{key: []byte("psk"), from: f, to: t, commented: commented}, "")
-				break
+// secondField returns a reader of lines whose second field is the secret.
+func secondField(rule, key string) func(*doc) {
+	return func(d *doc) {
+		for from, to := range lines(d.text) {
+			at, commented := trimComment(d.text, from, to)
+			n := 0
+			for f, t := range fieldsOf(d.text, at, to) {
+				if n == 1 {
+					d.pair(rule, pair{key: []byte(key), from: f, to: t, commented: commented}, "")
+					break
+				}
+				n++
 			}
-			n++
 		}
 	}
 }
@@ -356,7 +358,7 @@ func preseed(d *doc) {
 					if s := string(d.text[f:t]); s != "true" && s != "false" && s != "insecure" && s != "r00tme" {
 						d.accountValue(key, f, to, nil, "")
 					} else if s == "insecure" || s == "r00tme" {
-						d.add(Hit{Rule: "install-account-password", From: f, To: t, Key: key, Info: "a placeholder"})
+						d.add(Hit{Rule: "install-account-password", From: f, To: t, Key: key, Info: InfoPlaceholder})
 					}
 				}
 				break

@@ -142,7 +142,7 @@ func (d *doc) dockerAuth(from, to int, key string, v []byte, registry string) {
 // userPassword adds a password that was decoded with its user.
 func (d *doc) userPassword(rule, key string, from, to int, user string, pass []byte, note string) {
 	if k := Classify("password", pass); k == Placeholder || k == Literal && dummyPair(user, pass) {
-		d.add(Hit{Rule: rule, From: from, To: to, Value: pass, Key: key, Note: note, Info: "a placeholder"})
+		d.add(Hit{Rule: rule, From: from, To: to, Value: pass, Key: key, Note: note, Info: InfoPlaceholder})
 		return
 	}
 	d.decoded(rule, key, from, to, pass, note)

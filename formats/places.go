@@ -67,4 +67,4 @@ func Source(path string) bool {
 	return styleOf(strings.ToLower(path), base) == codeStyle || textExtensions[ext]
 }
 
-var textExtensions = extensionSet(`zip css scss less map svg txt tsv csv md rst adoc po pot mo pyc pyi pyx so a o exe dll node wasm bin dat db snap golden tmpl tpl mustache hbs ejs pug proto graphql cue bzl bazel cmake am in m4 el vim tex`)
+var textExtensions = wordSet(`zip css scss less map svg txt tsv csv md rst adoc po pot mo pyc pyi pyx so a o exe dll node wasm bin dat db snap golden tmpl tpl mustache hbs ejs pug proto graphql cue bzl bazel cmake am in m4 el vim tex`)

@@ -32,8 +32,8 @@ func serviceForms() []form {
 		{name: "clients.conf", in: "raddb freeradius freeradius/** radius", find: inLines("=", field{"secret", "radius-shared-secret"})},
 		{name: "proxy.conf", in: "raddb freeradius freeradius/** radius", find: inLines("=", field{"secret", "radius-shared-secret"})},
 		{name: "radiusclient", in: "etc", find: inLines(" =", field{"secret", "radius-shared-secret"})},
-		{name: "servers", in: "radiusclient radcli radiusclient-ng", find: radiusServers},
-		{name: "pam_radius_auth.conf", find: radiusServers},
+		{name: "servers", in: "radiusclient radcli radiusclient-ng", find: secondField("radius-shared-secret", "secret")},
+		{name: "pam_radius_auth.conf", find: secondField("radius-shared-secret", "secret")},
 		{name: "snmpd.conf", find: snmp},
 		{name: "snmptrapd.conf", find: snmp},
 		{name: "snmp.conf", find: inLines(" ", field{"defCommunity", "snmp-community"}, field{"defAuthPassphrase", "snmp-user-password"}, field{"defPrivPassphrase", "snmp-user-password"}, field{"defPassphrase", "snmp-user-password"})},
@@ -223,21 +223,6 @@ func slapd(d *doc) {
 				}
 			}
 			d.secret("ldap-bind-password", "credentials", f, t, "")
-		}
-	}
-}
-
-// radiusServers reads server, secret and timeout of a line.
-func radiusServers(d *doc) {
-	for from, to := range lines(d.text) {
-		at, commented := trimComment(d.text, from, to)
-		n := 0
-		for f, t := range fieldsOf(d.text, at, to) {
-			if n == 1 {
-				d.pair("radius-shared-secret", pair{key: []byte("secret"), from: f, to: t, commented: commented}, "")
-				break
-			}
-			n++
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 // value stands inside of a reference, as its default.
 
 // spacedNames are words behind which a password stands.
-var spacedNames = extensionSet(`password passwd auth_pass auth-password passphrase secret psk community-string pin authpassword bindpw masterauth requirepass`)
+var spacedNames = wordSet(`password passwd auth_pass auth-password passphrase secret psk community-string pin authpassword bindpw masterauth requirepass`)
 
 // spacedNamesOf adds the values behind such words: auth_pass 1234 of keepalived,
 // neighbor 10.0.0.1 password x of a router.
@@ -168,17 +168,12 @@ func pipes(d *doc) {
 		return
 	}
 	for _, m := range piped().FindAllSubmatchIndex(d.text, 200) {
-		for g := 2; g < len(m); g += 2 {
-			if m[g] >= 0 {
-				from, to := m[g], m[g+1]
-				for to-from > 2 && d.text[to-2] == '\\' && d.text[to-1] == 'n' {
-					to -= 2
-				}
-				if v := d.text[from:to]; !bytes.Contains(v, []byte(" ")) {
-					d.secret(ruleCommand, "", from, to, "")
-				}
-				break
-			}
+		from, to := firstGroup(m) // one of them always matches
+		for to-from > 2 && d.text[to-2] == '\\' && d.text[to-1] == 'n' {
+			to -= 2
+		}
+		if v := d.text[from:to]; !bytes.Contains(v, []byte(" ")) {
+			d.secret(ruleCommand, "", from, to, "")
 		}
 	}
 }

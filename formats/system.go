@@ -121,7 +121,7 @@ func (d *doc) hash(rule string, from, to int, note string, v []byte) {
 		h.Note += ", which is locked"
 	}
 	if elided(locked) {
-		h.Info = "a placeholder"
+		h.Info = InfoPlaceholder
 	}
 	d.add(h)
 }
@@ -204,7 +204,7 @@ func (d *doc) userHash(from, to int, note string) {
 	}
 	h := Hit{Rule: "htpasswd-hash", From: from, To: to, Key: "password", Note: note}
 	if elided(v) {
-		h.Info = "a placeholder"
+		h.Info = InfoPlaceholder
 	}
 	d.add(h)
 }

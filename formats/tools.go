@@ -3,13 +3,14 @@ package formats
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 )
 
 // Tools that package shellflow does not know, and lines that are no shell: a
-// pattern each, whose group is the password. They are run on lines that have the
-// word before them.
+// pattern each, whose group is the password. They are run on texts that have
+// one of the words before them.
 var toolPatterns = sync.OnceValue(func() []toolPattern {
 	const word = `(?:'([^'\n]{4,100})'|"([^"\n$]{4,100})"|([^\s'"$<>|;&]{4,100}))`
 	var ps []toolPattern
@@ -40,43 +41,48 @@ var toolPatterns = sync.OnceValue(func() []toolPattern {
 		{"ConvertTo-SecureString", `(?i)ConvertTo-SecureString\s+(?:-String\s+)?["']([^"'\n$]{4,100})["']`},
 		{"keystorePassword", `(?i)-Djavax\.net\.ssl\.(?:key|trust)StorePassword=([^\s"'$]{4,100})`},
 		{"storepass", `-(?:src|dest)?(?:store|key)pass(?::\w+)?\s+` + word},
-		{"Connect-VIServer", `(?i)connect-viserver\b[^\n]{0,200}?\s-password\s+` + word},
-		{"connect-viserver", `(?i)connect-viserver\b[^\n]{0,200}?\s-password\s+` + word},
-		{"sexec", `(?i)\bpsexec(?:64)?(?:\.exe)?\s[^\n]{0,200}?\s-p\s+` + word},
-		{"sExec", `(?i)\bpsexec(?:64)?(?:\.exe)?\s[^\n]{0,200}?\s-p\s+` + word},
-		{"SEXEC", `(?i)\bpsexec(?:64)?(?:\.exe)?\s[^\n]{0,200}?\s-p\s+` + word},
+		{"Connect-VIServer|connect-viserver", `(?i)connect-viserver\b[^\n]{0,200}?\s-password\s+` + word},
+		{"sexec|sExec|SEXEC", `(?i)\bpsexec(?:64)?(?:\.exe)?\s[^\n]{0,200}?\s-p\s+` + word},
 		{"operator unseal", `\boperator\s+unseal\s+([A-Za-z0-9+/]{40,48}=?)`},
 		{"--password", `--(?:password|passwd|pass|token|api-key|secret|auth-token)[= ]` + word},
 		{"Credential(", `(?i)new-object\s+\S{0,60}PSCredential[^\n]{0,100}ConvertTo-SecureString\s+["']([^"'\n$]{4,100})["']`},
 	} {
-		ps = append(ps, toolPattern{[]byte(t[0]), regexp.MustCompile(t[1])})
+		ps = append(ps, toolPattern{strings.Split(t[0], "|"), regexp.MustCompile(t[1])})
 	}
 	return ps
 })
 
 type toolPattern struct {
-	word []byte
-	re   *regexp.Regexp
+	words []string // it is run on texts with one of them
+	re    *regexp.Regexp
 }
 
 // tools adds what those patterns find.
 func tools(d *doc) {
 	for _, p := range toolPatterns() {
-		if !bytes.Contains(d.text, p.word) {
+		if !slices.ContainsFunc(p.words, func(w string) bool { return bytes.Contains(d.text, []byte(w)) }) {
 			continue
 		}
 		for _, m := range p.re.FindAllSubmatchIndex(d.text, 200) {
-			for g := 2; g < len(m); g += 2 {
-				if m[g] < 0 {
-					continue
-				}
-				if v := d.text[m[g]:m[g+1]]; v[0] != '-' && v[0] != '$' && v[0] != '%' && v[0] != '{' && !isPathLike(v) && !typeNames[strings.ToLower(string(v))] && !commented(d.text, m[0]+1) {
-					d.secret(ruleCommand, "password", m[g], m[g+1], "")
-				}
-				break
+			from, to := firstGroup(m)
+			if from < 0 {
+				continue
+			}
+			if v := d.text[from:to]; v[0] != '-' && v[0] != '$' && v[0] != '%' && v[0] != '{' && !isPathLike(v) && !typeNames[strings.ToLower(string(v))] && !commented(d.text, m[0]+1) {
+				d.secret(ruleCommand, "password", from, to, "")
 			}
 		}
 	}
+}
+
+// firstGroup returns where the first group that matched is; -1: none did.
+func firstGroup(m []int) (from, to int) {
+	for g := 2; g < len(m); g += 2 {
+		if m[g] >= 0 {
+			return m[g], m[g+1]
+		}
+	}
+	return -1, -1
 }
 
 // buildArgs adds the arguments in RUN |2 A=b C=d /bin/sh -c …, as the history

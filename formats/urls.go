@@ -146,7 +146,7 @@ func (d *doc) urlPassword(user string, from, to int, host, rule string) {
 	case k == Reference || k == Empty:
 		return
 	case k == Placeholder, dummyPair(user, v), user != "" && user[0] == '[' && v[len(v)-1] == ']':
-		h.Info = "a placeholder"
+		h.Info = InfoPlaceholder
 	case exampleHost(host, v):
 		h.Info = "a host of an example"
 	}
