@@ -85,6 +85,8 @@ func (r *rule) explain() Explanation {
 		e.Why = "The literals tell where a match starts."
 	}
 	switch {
+	case p.named:
+		e.Why += fmt.Sprintf(" It is looked for before words of %d characters and more.", leastWord)
 	case words > 0:
 		e.Why += fmt.Sprintf(" They are looked for in words of %d characters and more.", leastWord)
 	case backs > 0:

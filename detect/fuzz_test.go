@@ -93,6 +93,9 @@ func FuzzScan(f *testing.F) {
 		rules.Rule{ID: "t-none", Pattern: `[a-f]{9,}[0-9]`},
 		rules.Rule{ID: "t-fold", Pattern: `(?i)\bkiss[ks]{2,4}=[^s]{3}`, Keywords: []string{"ki"}},
 		rules.Rule{ID: "t-assign", Pattern: `(?i)kk[\w]{0,5}\s?(?:=|:)\s{0,2}([a-k]{4,}|[0-9]{5})(?:;|$)`, Keywords: []string{"k"}},
+		rules.Rule{ID: "t-named", Pattern: `(?i)[\w.-]{0,9}?(?:kis|zo)(?:[ \t\w.-]{0,9})[\s'"]{0,3}(?:=|>|:{1,3}=|\|\||:|=>|\?=|,)[\x60'"\s=]{0,5}([a-z0-9]{24,40})(?:['"\s;]|$)`, Keywords: []string{"kis", "zo"}},
+		rules.Rule{ID: "t-outside", Pattern: `(?:^|[^A-Za-z0-9_-])(q[a-z]_[0-9a-k]{24,30})(?:\W|$)`},
+		rules.Rule{ID: "t-inside", Pattern: `\bqq[0-9a-k]{24,30}\b`},
 		rules.Rule{ID: "t-generic", Pattern: `val=(\w{4,})`},
 	)
 	plain, err := New(set, Options{MaxDecode: -1})
@@ -108,6 +111,7 @@ func FuzzScan(f *testing.F) {
 	for i, text := range []string{
 		"abc", "xabcy abc", "kk=abcd;kkk: 12345", "Kiſs\u212Ask=abc ki", "<<a>> <<\n>>", "fffffffff0", "val=" + fakePAT(),
 		"token = '" + strings.Repeat("aZ9k", 10) + "'", "\n\n\xffabc\xe2\x84", "zzzz zz",
+		"zo = '" + strings.Repeat("a9k", 9) + "'\nKi\u017F_a:\u017F" + strings.Repeat("a9k", 9), "qa_" + strings.Repeat("a9k", 9) + "-qq_" + strings.Repeat("k0", 13) + " qq" + strings.Repeat("k0", 13),
 	} {
 		f.Add([]byte(text), uint64(i))
 		f.Add([]byte(text+text), uint64(i+100))

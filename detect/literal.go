@@ -218,8 +218,10 @@ type item struct {
 
 	frequency float64 // of the set's bytes in text
 	folded    int     // how many bytes the set has when case is ignored
-	few       []byte  // the members in lower case, if they are not more than four
+	few       []byte  // the members in lower case, if they are not more than maxFew
 }
+
+const maxFew = 6
 
 func newItem(set *byteSet, s size) *item {
 	it := &item{set: set, size: s, frequency: frequency(set), folded: len(foldedBytes(set))}
@@ -227,7 +229,7 @@ func newItem(set *byteSet, s size) *item {
 		if !in || c >= 'A' && c <= 'Z' && set[c|0x20] {
 			continue
 		}
-		if it.few = append(it.few, bytes.ToLower([]byte{byte(c)})...); len(it.few) > 4 {
+		if it.few = append(it.few, bytes.ToLower([]byte{byte(c)})...); len(it.few) > maxFew {
 			it.few = nil
 			break
 		}
@@ -442,7 +444,7 @@ func gramPair(seq []*item) (offsets [2]int, total int, cost float64) {
 const commonWords = "token key auth access secret password passwd api private public login user name table enable path pattern patch " +
 	"data type value string function return import export default const this that with from http https:// www .com .org json index " +
 	"object error config version service server client code read write file ation ment able node module window document element event color " +
-	"width state style license copyright software create update delete select message request response header content length number array test"
+	"package register composite based authorization condition controller abstract wallet string width state style license copyright software create update delete select message request response header content length number array test"
 
 // commonness is a lower bound for how often three or four characters are in
 // text, from what is known to be in many of them.
@@ -450,8 +452,8 @@ func commonness(text []byte) float64 {
 	switch {
 	case len(text) < 3:
 		return 0
-	case bytes.Count(text, text[:1]) == len(text) && !isAlnum(text[0]):
-		return 2e-3 // lines of dashes
+	case bytes.Count(text, text[:1]) == len(text):
+		return 2e-3 // lines of dashes, zeros in base64
 	case commonParts()[string(text)]:
 		return 5e-4
 	}

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -56,5 +57,28 @@ func TestMatcherRegressions(t *testing.T) {
 				t.Errorf("%s: %q, secret %q", tt.pattern, got, m.Secret.Reveal())
 			}
 		}
+	}
+}
+
+// What brokenWords put behind a hit does not make one window of all between.
+func TestWindowsStayApart(t *testing.T) {
+	s, err := New(&rules.Set{Rules: []rules.Rule{{ID: "t", Pattern: `key=[a-z]{8}`}}}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.prepared.Do(s.prepare)
+	sc := newScan(s)
+	sc.d = bytes.Repeat([]byte("."), 10000)
+	sc.folds, sc.end, sc.commit = true, true, len(sc.d)
+	st := &sc.rules[0]
+	st.windows = []span{{9000, 9100}}
+	st.hits = []hit{{at: 10}, {at: 400}}
+	sc.windows(0)
+	n := 0
+	for _, w := range st.windows {
+		n += w.hi - w.lo
+	}
+	if len(st.windows) != 3 || n > 300 {
+		t.Errorf("%v", st.windows)
 	}
 }

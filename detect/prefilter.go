@@ -21,9 +21,10 @@ import (
 // with a table of bits, which holds eight times as much, 0.7; an Aho-Corasick
 // automaton, a dense DFA and RE2's set matcher between 0.05 and 0.25.
 type prefilter struct {
-	table [tableSize]uint8 // 1: some literal has a gram with this hash
-	index []indexedGram    // of a power of two
-	lists [][]gram         // what is to be compared for which of the grams; the first is empty
+	table [tableSize]uint8       // 1: some literal has a gram with this hash
+	again [tableSize / 64]uint64 // a bit: with this other hash; of what the table lets through, most is stopped here
+	index []indexedGram          // of a power of two
+	lists [][]gram               // what is to be compared for which of the grams; the first is empty
 
 	indexShift int
 
@@ -31,6 +32,8 @@ type prefilter struct {
 	keywords []int // rules whose keywords the table can't hold
 	words    []wordLiteral
 	escape   int // the literal that is no rule's: \u00
+
+	names nameFilter // for what is looked for before long words only
 }
 
 const (
@@ -42,6 +45,12 @@ const (
 
 func gramHash(g uint32) uint32 { return g * 0x9E3779B1 >> (32 - tableBits) }
 
+// otherBit is where a gram has its bit in prefilter.again.
+func otherBit(g uint32) (word int, bit uint64) {
+	h := g * 0x85EBCA6B >> (32 - tableBits)
+	return int(h / 64), 1 << (h % 64)
+}
+
 // indexedGram is a gram in a hash table, at the first free place from its hash
 // on. Less than half of the places are taken.
 type indexedGram struct {
@@ -51,6 +60,9 @@ type indexedGram struct {
 
 // compared gives what is to be compared where the gram is.
 func (f *prefilter) compared(g uint32) []gram {
+	if word, bit := otherBit(g); f.again[word]&bit == 0 {
+		return nil
+	}
 	for i := g * 0x85EBCA6B >> f.indexShift; ; i++ {
 		if x := &f.index[i&uint32(len(f.index)-1)]; x.gram == g || x.list == 0 {
 			return f.lists[x.list]
@@ -80,15 +92,21 @@ type use struct {
 }
 
 func newPrefilter(rs []*rule) *prefilter {
-	f := &prefilter{lists: [][]gram{nil}}
-	b := filterBuilder{f: f, known: map[string]int{}, byGram: map[uint32][]uint32{}, foldedSets: map[*byteSet][]byte{}, setBits: map[*byteSet]string{}}
+	b, names := newFilterBuilder(), newFilterBuilder()
+	f := b.f
+	f.names.prefilter = names.f
 	for i, r := range rs {
 		if r.Pattern == "" {
 			continue
 		}
 		p := &r.plan
+		in := b
+		if p.named {
+			in = names
+			f.names.add(p.assign)
+		}
 		for k := range p.literals {
-			t := b.target(&p.literals[k], p.edge)
+			t := in.target(&p.literals[k], p.edge)
 			t.uses = append(t.uses, use{i, k})
 		}
 		if p.literals != nil && !p.gated {
@@ -107,6 +125,7 @@ func newPrefilter(rs []*rule) *prefilter {
 	f.escape = len(f.literals)
 	b.target(escapeLiteral(), false)
 	b.finish()
+	names.finish()
 	return f
 }
 
@@ -152,6 +171,10 @@ type filterBuilder struct {
 	foldedSets map[*byteSet][]byte
 	setBits    map[*byteSet]string
 	key        []byte
+}
+
+func newFilterBuilder() *filterBuilder {
+	return &filterBuilder{f: &prefilter{lists: [][]gram{nil}}, known: map[string]int{}, byGram: map[uint32][]uint32{}, foldedSets: map[*byteSet][]byte{}, setBits: map[*byteSet]string{}}
 }
 
 // target returns the one target for literals that look the same.
@@ -251,6 +274,8 @@ func (b *filterBuilder) finish() {
 			f.lists = append(f.lists, list)
 		}
 		f.table[gramHash(g)] = 1
+		word, bit := otherBit(g)
+		f.again[word] |= bit
 		i := g * 0x85EBCA6B >> f.indexShift
 		for f.index[i&uint32(size-1)].list != 0 {
 			i++
@@ -287,9 +312,12 @@ func (f *prefilter) scan(sc *scan) {
 	// Where a match starts, and so where its literal is, is never before from.
 	sc.folds = f.find(sc.d, sc.from, end, sc.places, sc.verify)
 	if sc.folds {
-		f.findFolded(sc, end, foldsInPatterns, sc.hits)
-		f.findFolded(sc, end, foldsInKeywords, func(t *target, _ int) { sc.open(t) })
-		f.brokenWords(sc, end)
+		at := foldsIn(sc.d, sc.from, end, &foldsInPatterns)
+		f.findFolded(sc, end, at, &foldsInPatterns, sc.hits)
+		f.brokenWords(sc, at)
+		f.names.foldedNames(sc, end, at)
+		at = foldsIn(sc.d, sc.from, end, &foldsInKeywords)
+		f.findFolded(sc, end, at, &foldsInKeywords, func(t *target, _ int) { sc.open(t) })
 	}
 	for _, i := range f.keywords {
 		st := sc.state(i)
@@ -311,13 +339,9 @@ func (f *prefilter) scan(sc *scan) {
 }
 
 // brokenWords opens windows around the folding characters for the literals that
-// are looked for in words: a folding character ends a word.
-func (f *prefilter) brokenWords(sc *scan, end int) {
-	var at []int
-	next := foldFinder{d: sc.d[:end], folds: &foldsInPatterns}
-	for i := next.from(sc.from); i >= 0; i = next.from(i + 1) {
-		at = append(at, i)
-	}
+// are looked for in words: a folding character, as is at these places, ends a
+// word.
+func (f *prefilter) brokenWords(sc *scan, at []int) {
 	for _, w := range f.words {
 		for _, u := range f.literals[w.literal].uses {
 			p := &sc.s.rules[u.rule].plan
@@ -542,6 +566,15 @@ func hasFolds(d []byte) bool {
 	return f.from(0) >= 0
 }
 
+// foldsIn returns where the characters are in d[from:to].
+func foldsIn(d []byte, from, to int, folds *[2]fold) (at []int) {
+	next := foldFinder{d: d[:to], folds: folds}
+	for i := next.from(from); i >= 0; i = next.from(i + 1) {
+		at = append(at, i)
+	}
+	return at
+}
+
 // foldFinder finds such characters one after the other. It looks for their last
 // bytes, which are rarer than their first ones in machine code, and remembers
 // how far it has looked for which.
@@ -583,17 +616,13 @@ func (f *foldFinder) search(char string, i int) int {
 }
 
 // findFolded finds the literals that have a folding character in them: around
-// each such character it looks at a copy of the text with ASCII in its place.
-func (f *prefilter) findFolded(sc *scan, end int, folds [2]fold, found func(t *target, at int)) {
+// each place of such a character it looks at a copy of the text with ASCII in
+// its place.
+func (f *prefilter) findFolded(sc *scan, end int, at []int, folds *[2]fold, found func(t *target, at int)) {
 	const around = 4 * literalReach
 	var plain [2 * around]byte
 	var where [2 * around]int // plain[i] is at sc.d[where[i]:]
-	finder := foldFinder{d: sc.d[:end], folds: &folds}
-	for i := sc.from; i < end; {
-		next := finder.from(i)
-		if next < 0 {
-			return
-		}
+	for _, next := range at {
 		n, center := 0, 0
 		for k, hi := max(0, next-around), min(len(sc.d), next+around); k < hi; n++ {
 			if k == next {
@@ -619,6 +648,5 @@ func (f *prefilter) findFolded(sc *scan, end int, folds [2]fold, found func(t *t
 				}
 			})
 		})
-		i = next + 1
 	}
 }

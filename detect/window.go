@@ -46,6 +46,7 @@ type plan struct {
 	edge   bool    // a match starts at a word's edge
 	assign *assign // nil: not of that form
 	prefix *prefix // nil: there is none
+	named  bool    // its literals are looked for before long words only
 	starts bool    // the literals tell where a match starts, or where it goes on behind its prefix
 }
 
@@ -153,12 +154,28 @@ func makePlan(tree *syntax.Regexp, keywords []string) plan {
 		if l.tail.max-l.tail.min >= maxStarts {
 			p.starts = false
 		}
-		p.literals = append(p.literals, l)
+		p.addLiteral(l)
 	}
 	if p.free != nil && p.assign == nil {
 		p.later, p.rest = laterParts(concatenated(tree, nil))
 	}
+	p.named = p.isNamed()
 	return p
+}
+
+// addLiteral adds a literal, unless the plan has it: then only the longer match
+// counts.
+func (p *plan) addLiteral(l literal) {
+	for i := range p.literals {
+		o := &p.literals[i]
+		same := o.lead == l.lead && o.tail == l.tail && o.grams == l.grams && o.word == l.word && o.wordAt == l.wordAt && o.back == nil && l.back == nil
+		if same && slices.EqualFunc(o.sets, l.sets, func(a, b *byteSet) bool { return a == b || *a == *b }) {
+			o.length = o.length.or(l.length)
+			o.folds = o.folds || l.folds
+			return
+		}
+	}
+	p.literals = append(p.literals, l)
 }
 
 // concatenated appends the parts of nested concatenations.
@@ -198,6 +215,9 @@ func (p *plan) reach(stretch int) (lead, length int) {
 			// A folding character that breaks the word must be seen.
 			lead = max(lead, l.lead.wide+utf8.UTFMax*(l.wordAt+l.word))
 		}
+		if p.named {
+			lead = max(lead, l.lead.wide+p.assign.reach())
+		}
 	}
 	if p.run != nil {
 		lead = max(lead, p.run.lead.wide+p.run.n)
@@ -221,7 +241,8 @@ type assign struct {
 	fillSize int // of the operator and the filler
 	minValue int
 	maxValue int
-	rest     int // behind the value
+	rest     int  // behind the value
+	word     bool // the value starts with a long word
 }
 
 // newAssign returns the check if a pattern of these parts has the form, and the
@@ -263,6 +284,7 @@ func newAssign(parts []*syntax.Regexp) (*assign, int) {
 		case m.min > 0:
 			a.minValue, a.maxValue = m.min, m.wide
 			a.value.collect(p, false)
+			a.word = startsWithWord(p)
 		default:
 			a.filler.collect(p, false)
 			a.fillSize = min(infinite, a.fillSize+m.wide)
@@ -442,6 +464,7 @@ func (sc *scan) windows(i int) {
 	if !slices.IsSortedFunc(st.hits, byPlace) {
 		slices.SortFunc(st.hits, byPlace)
 	}
+	broken := len(st.windows) > 0 // by brokenWords, anywhere
 	for _, h := range st.hits {
 		l := &p.literals[h.literal]
 		unbounded := l.length.wide >= infinite
@@ -453,7 +476,11 @@ func (sc *scan) windows(i int) {
 			// With such characters in it, a match can be longer.
 			w, _ = sc.window(p, l, int(h.at), true, &st.reach)
 		}
-		st.add(w)
+		if broken {
+			st.windows = append(st.windows, w)
+		} else {
+			st.add(w)
+		}
 	}
 	if sc.folds {
 		st.sort()
@@ -487,7 +514,8 @@ func (sc *scan) window(p *plan, l *literal, at int, folds bool, r *reach) (w spa
 	return span{max(0, w.lo-before), min(len(sc.d), w.hi+context)}, true
 }
 
-// add merges w into the windows, which are sorted and do not touch.
+// add merges w into the windows, which are sorted and do not touch. w must not
+// start before them, or all in between becomes part of it.
 func (st *ruleState) add(w span) {
 	for n := len(st.windows); n > 0 && st.windows[n-1].hi >= w.lo; n-- {
 		// As hits come in order, only the last windows can touch.

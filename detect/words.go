@@ -89,6 +89,7 @@ func inWord(x uint64) (yes int) {
 // wordAt looks into the word d[from:to].
 func (sc *scan) wordAt(from, to int) {
 	f := sc.s.filter
+	sc.namesBefore(from)
 	for k := range f.words {
 		w := &f.words[k]
 		if to-from < w.size {
