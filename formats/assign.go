@@ -79,14 +79,33 @@ func assignments(d *doc) {
 	if st == yamlStyle && Sealed(t) {
 		return
 	}
-	for i := 0; i < len(t); i++ {
-		switch t[i] {
-		case '=', ':', '>', ',', '(':
-		default:
-			continue
-		}
-		i = d.assignment(st, i)
+	operators := "=:>"
+	if st == codeStyle {
+		operators = "=:>,("
 	}
+	var isOperator [256]bool
+	for _, c := range []byte(operators) {
+		isOperator[c] = true
+	}
+	for i := 0; i < len(t); i++ {
+		if isOperator[t[i]] && (st != codeStyle || quoteAhead(t, i)) {
+			i = d.assignment(st, i)
+		}
+	}
+}
+
+// quoteAhead reports whether a string or a list may begin behind the operator at
+// t[at], as both assignedValue and list see it. In a program most of what is
+// assigned is neither.
+func quoteAhead(t []byte, at int) bool {
+	i := at + 1
+	for i < len(t) && i-at <= 40 && (t[i] == ' ' || t[i] == '\t' || t[i] == '=' || t[i] == '>') {
+		i++
+	}
+	for i < len(t) && strings.IndexByte("@bur\\", t[i]) >= 0 {
+		i++
+	}
+	return i < len(t) && (t[i] == '"' || t[i] == '\'' || t[i] == '`' || t[i] == '[')
 }
 
 // prose reports whether a file is a text for people, in which most of what looks
@@ -231,7 +250,7 @@ func translated(path string, st style) bool {
 func (d *doc) assignment(st style, at int) int {
 	t := d.text
 	op := t[at]
-	if op == '>' && st != xmlStyle && !(at > 0 && t[at-1] == '=') || (op == ',' || op == '(') && st != codeStyle {
+	if op == '>' && st != xmlStyle && !(at > 0 && t[at-1] == '=') {
 		return at
 	}
 	// The name ends before the operator, and what may stand between them.

@@ -68,12 +68,13 @@ func Find(path string, text []byte) []Hit {
 func Wants(path string, head []byte) bool {
 	var buf [maxPath]byte
 	p := lowered(buf[:0], path)
+	packaged := inPackage(string(p))
 	for f := range formsOf(p) {
-		if !f.any || !packagedPath(p) {
+		if !f.any || !packaged {
 			return true
 		}
 	}
-	return sniff(head) || wantsMore(p, head)
+	return sniff(head) || wantsMore(p, head, packaged)
 }
 
 // doc is a file that is being read, and what was found in it so far.
@@ -85,6 +86,8 @@ type doc struct {
 	infos           int  // hits with Info
 	steps           int  // that package shellflow may still take
 	strings         bool // URLs and connection strings were looked for
+	called          bool // spots are known
+	spots           []spot
 	hits            []Hit
 }
 

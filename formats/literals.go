@@ -79,24 +79,19 @@ var logins = []struct {
 
 // calls adds the literals that calls are given as passwords.
 func calls(d *doc) {
-	t := d.text
-	if !bytes.Contains(t, []byte("(")) {
-		return
-	}
-	for _, l := range logins {
-		for at := 0; ; {
-			i := bytes.Index(t[at:], []byte(l.name))
-			if i < 0 {
-				break
-			}
-			at += i + len(l.name)
-			if at-len(l.name) > 0 && l.name[0] >= 'a' && isNamePart(t[at-len(l.name)-1]) && t[at-len(l.name)-1] != '.' {
-				continue
-			}
-			if from, to, ok := argument(t, at, l.arg); ok {
-				if v := t[from:to]; len(v) >= 4 && !bytes.ContainsAny(v, " \n") && !isPathLike(v) && !typeNames[strings.ToLower(string(v))] && !dummyPair("", v) && !commented(t, at) {
-					d.secret(ruleSource, "password", from, to, "")
-				}
+	t, tools := d.text, len(wordsOfCalls().patterns)
+	for _, s := range d.calls() {
+		if s.word < tools {
+			continue
+		}
+		l := logins[s.word-tools]
+		if s.at > 0 && l.name[0] >= 'a' && isNamePart(t[s.at-1]) && t[s.at-1] != '.' {
+			continue
+		}
+		at := s.at + len(l.name)
+		if from, to, ok := argument(t, at, l.arg); ok {
+			if v := t[from:to]; len(v) >= 4 && !bytes.ContainsAny(v, " \n") && !isPathLike(v) && !typeNames[strings.ToLower(string(v))] && !dummyPair("", v) && !commented(t, at) {
+				d.secret(ruleSource, "password", from, to, "")
 			}
 		}
 	}

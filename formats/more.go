@@ -9,36 +9,27 @@ import (
 // What is looked for in files of no form of their own: keys, commands, and
 // literals by their name.
 
-// wantsMore is Wants for those. It must be cheap.
-func wantsMore(p, head []byte) bool {
-	if len(p) == 0 {
+// wantsMore is Wants for those. It must be cheap. In a package's tree only keys
+// are looked for.
+func wantsMore(p, head []byte, packaged bool) bool {
+	switch {
+	case len(p) == 0 || wantsKey(p, head):
 		return true
+	case packaged:
+		base := p[bytes.LastIndexByte(p, '/')+1:]
+		return mayHoldKey(base[bytes.LastIndexByte(base, '.')+1:], head) || bytes.HasPrefix(base, []byte("ssh_host_"))
 	}
-	if wantsKey(p, head) || len(head) > 12 && maybeText(head) && !packagedPath(p) {
-		return true
-	}
-	base := p[bytes.LastIndexByte(p, '/')+1:]
-	dot := bytes.LastIndexByte(base, '.')
-	if dot >= 0 && len(base)-dot <= 16 && moreExtensions[string(base[dot+1:])] || dot <= 0 && moreNames[string(base)] || len(base) > 4 && string(base[:4]) == ".env" {
-		return true
-	}
-	if len(head) > 2 && head[0] == '#' && head[1] == '!' || bytes.HasSuffix(base, []byte("_history")) {
-		return true
-	}
-	return bytes.Contains(p, []byte("etc/cron")) || bytes.Contains(p, []byte("cron/crontabs")) || bytes.Contains(p, []byte("etc/profile.d/"))
+	return bytes.IndexByte(head, 0) < 0
 }
 
-// maybeText reports whether a file that begins so can be text.
-func maybeText(head []byte) bool { return bytes.IndexByte(head, 0) < 0 }
-
-// packagedPath is Packaged without a string; of paths in lower case.
-func packagedPath(p []byte) bool {
-	for _, m := range treeMarks {
-		if bytes.Contains(p, []byte(m)) {
-			return bytes.Contains(p, []byte("node_modules/")) || packageTrees().Match(p)
-		}
+// mayHoldKey reports whether a text may hold a key in the middle of it, by its
+// extension and how it begins; see keys.
+func mayHoldKey(ext, head []byte) bool {
+	switch string(ext) {
+	case "json", "jwk", "jwks", "conf", "key", "ovpn", "nsd", "knot", "cfg", "network", "netdev":
+		return true
 	}
-	return false
+	return len(head) > 0 && bytes.IndexByte([]byte("<{[-#k"), head[0]) >= 0
 }
 
 // wantsKey reports whether a file may be a key, by how it begins.
@@ -78,14 +69,6 @@ func wantsKey(p, head []byte) bool {
 	}
 	return false
 }
-
-var moreExtensions = wordSet(`csv tsv md adoc env ini conf cnf cfg config properties props rc profile bashrc zshrc bash_profile service dockerfile containerfile local sample dist mk secret secrets creds
-	yml yaml json json5 jsonc ipynb tfstate xml plist csproj pubxml settings toml tfvars hcl tf
-	py js mjs cjs ts tsx jsx rb php phtml java go cs vb sh bash zsh ksh fish pl pm lua kt kts scala swift groovy gradle ps1 psm1 bat cmd sql r dart ex exs erl clj jsp asp aspx cshtml erb
-	jwk jwks ovpn key nsd knot cron timer`)
-
-var moreNames = wordSet(`env dockerfile containerfile makefile gnumakefile profile bashrc zshrc credentials secrets crontab justfile procfile jenkinsfile vagrantfile rakefile fastfile
-	.profile .bashrc .zshrc .bash_profile .bash_login .zshenv .envrc .env .bash_history .zsh_history .ash_history .sh_history .history .mysql_history .psql_history .python_history .rediscli_history .dbshell`)
 
 // more adds what is found without a form. Literals by their name are of no
 // interest in a file of a special form, whose reader knows what is a secret.

@@ -34,11 +34,13 @@ func packageAt(path string) int {
 	if loc == nil {
 		return -1
 	}
-	rest := path[loc[0]:]
-	if parts := strings.SplitN(strings.TrimPrefix(rest, "/"), "/", 5); len(parts) == 5 && parts[1] == "share" {
-		switch parts[3] {
+	if rest, ok := strings.CutPrefix(strings.TrimPrefix(path[loc[0]:], "/"), "usr/share/"); ok {
+		_, rest, _ := strings.Cut(rest, "/")
+		switch dir, _, inside := strings.Cut(rest, "/"); dir {
 		case "html", "conf", "config", "pipeline", "secrets", "certs":
-			return -1 // where official images have a site, or settings
+			if inside { // where official images have a site, or settings
+				return -1
+			}
 		}
 	}
 	return loc[0]

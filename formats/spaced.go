@@ -83,20 +83,37 @@ func mixedValue(v []byte) bool {
 	return digit && (lower || upper) || lower && upper && len(v) > 9
 }
 
-// defaultValue matches a reference with a default: ${NAME:-x}, ${NAME:x}.
-var defaultValue = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`([A-Za-z0-9_.-]{3,60})["']?\s*[:=]\s*["']?\$\{([A-Za-z0-9_.]{2,60}):-?([^\s{}"'$]{6,100})\}`)
-})
+// defaultValue matches a reference with a default, ${NAME:-x} or ${NAME:x}, and
+// settingBefore what it is assigned to.
+var (
+	defaultValue  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\$\{([A-Za-z0-9_.]{2,60}):-?([^\s{}"'$]{6,100})\}`) })
+	settingBefore = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`([A-Za-z0-9_.-]{3,60})["']?\s*[:=]\s*["']?$`) })
+)
 
 // defaults adds defaults that look like real passwords.
 func defaults(d *doc) {
-	if !bytes.Contains(d.text, []byte("${")) {
-		return
-	}
-	for _, m := range defaultValue().FindAllSubmatchIndex(d.text, 200) {
-		key, v := string(d.text[m[2]:m[3]]), d.text[m[6]:m[7]]
-		if (SecretName(key) || SecretName(string(d.text[m[4]:m[5]]))) && looksReal(key, v) && !isPathLike(v) {
-			d.secret(ruleSetting, key, m[6], m[7], "the default of a variable")
+	t := d.text
+	for at := 0; ; at += 2 {
+		i := bytes.Index(t[at:], []byte("${"))
+		if i < 0 {
+			return
+		}
+		at += i
+		if at == 0 || strings.IndexByte(" \t\r\n\"':=", t[at-1]) < 0 {
+			continue
+		}
+		m := defaultValue().FindSubmatchIndex(t[at:min(len(t), at+200)])
+		if m == nil {
+			continue
+		}
+		lo := max(0, at-100)
+		k := settingBefore().FindSubmatch(t[lo:at])
+		if k == nil {
+			continue
+		}
+		key, v := string(k[1]), t[at+m[4]:at+m[5]]
+		if (SecretName(key) || SecretName(string(t[at+m[2]:at+m[3]]))) && looksReal(key, v) && !isPathLike(v) {
+			d.secret(ruleSetting, key, at+m[4], at+m[5], "the default of a variable")
 		}
 	}
 }

@@ -3,7 +3,6 @@ package formats
 import (
 	"bytes"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 )
@@ -59,18 +58,35 @@ type toolPattern struct {
 
 // tools adds what those patterns find.
 func tools(d *doc) {
-	for _, p := range toolPatterns() {
-		if !slices.ContainsFunc(p.words, func(w string) bool { return bytes.Contains(d.text, []byte(w)) }) {
+	places := make(map[int][]int)
+	c := wordsOfCalls()
+	for _, s := range d.calls() {
+		if s.word < len(c.patterns) {
+			p := c.patterns[s.word]
+			places[p] = append(places[p], s.at)
+		}
+	}
+	for i, p := range toolPatterns() {
+		for _, w := range windowsAround(d.text, places[i], toolReach, toolReach) {
+			d.tool(p.re, w[0], w[1])
+		}
+	}
+}
+
+// toolReach is how far a match goes before and behind its word. What is without
+// a bound in the patterns is blanks.
+const toolReach = 512
+
+// tool adds what a pattern finds in text[lo:hi].
+func (d *doc) tool(re *regexp.Regexp, lo, hi int) {
+	for _, m := range re.FindAllSubmatchIndex(d.text[lo:hi], 200) {
+		from, to := firstGroup(m)
+		if from < 0 {
 			continue
 		}
-		for _, m := range p.re.FindAllSubmatchIndex(d.text, 200) {
-			from, to := firstGroup(m)
-			if from < 0 {
-				continue
-			}
-			if v := d.text[from:to]; v[0] != '-' && v[0] != '$' && v[0] != '%' && v[0] != '{' && !isPathLike(v) && !typeNames[strings.ToLower(string(v))] && !commented(d.text, m[0]+1) {
-				d.secret(ruleCommand, "password", from, to, "")
-			}
+		from, to = lo+from, lo+to
+		if v := d.text[from:to]; v[0] != '-' && v[0] != '$' && v[0] != '%' && v[0] != '{' && !isPathLike(v) && !typeNames[strings.ToLower(string(v))] && !commented(d.text, lo+m[0]+1) {
+			d.secret(ruleCommand, "password", from, to, "")
 		}
 	}
 }
