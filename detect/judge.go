@@ -152,18 +152,25 @@ func (r *rule) secretOf(match []byte) (from, to int) {
 // allowlist is a rules.Allowlist made ready.
 type allowlist struct {
 	*rules.Allowlist
-	patterns []func() *regexp.Regexp // not joined: alone, each keeps its literal prefix
+	patterns []func() screened // not joined: alone, each keeps its literal prefix
 	paths    []*pathPattern
 	stops    func() stopWords
+}
+
+// screened is a pattern that runs on what passes the screen.
+type screened struct {
+	screen *screen
+	*regexp.Regexp
 }
 
 func newAllowlist(a *rules.Allowlist) (*allowlist, error) {
 	c := &allowlist{Allowlist: a}
 	for _, p := range a.Patterns {
-		if _, err := syntax.Parse(p, syntax.Perl); err != nil {
+		tree, err := syntax.Parse(p, syntax.Perl)
+		if err != nil {
 			return nil, err
 		}
-		c.patterns = append(c.patterns, lazy(p))
+		c.patterns = append(c.patterns, sync.OnceValue(func() screened { return screened{newScreen(tree), regexp.MustCompile(p)} }))
 	}
 	for _, p := range a.Paths {
 		re, err := newPathPattern(p)
@@ -211,7 +218,7 @@ func (a *allowlist) allows(path string, secret, match []byte, line func() []byte
 			return false
 		}
 		for _, re := range a.patterns {
-			if re().Match(text) {
+			if re := re(); re.screen.passes(text) && re.Match(text) {
 				return true
 			}
 		}

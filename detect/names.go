@@ -96,9 +96,6 @@ func (sc *scan) namesBefore(from int) {
 	}
 	for at := start; at < end; at += 2 {
 		x := fold8At(d, at)
-		if f.table[gramHash(uint32(x))] == 0 {
-			continue
-		}
 		for _, g := range f.compared(uint32(x)) {
 			if x&g.mask != g.bytes {
 				continue

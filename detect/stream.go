@@ -438,12 +438,12 @@ func (sc *scan) judge(i, start, end int) bool {
 	secret := match[from:to]
 	h := entropy(secret)
 	switch {
-	case r.generic && r.Random && formats.Classify("", secret) == formats.Reference:
-		return sc.drop(i, lo+from, lo+to, "it says where a secret is, and is none")
 	case r.MinEntropy != 0 && h <= r.MinEntropy:
 		return sc.drop(i, lo+from, lo+to, fmt.Sprintf("its entropy is %.2f bits a character, and the rule wants more than %v", h, r.MinEntropy))
 	case r.Random && !LooksRandom(secret) && !shaped(secret) && (r.generic || !isNumber(secret)):
 		return sc.drop(i, lo+from, lo+to, "it does not look random")
+	case r.generic && r.Random && formats.Classify("", secret) == formats.Reference:
+		return sc.drop(i, lo+from, lo+to, "it says where a secret is, and is none")
 	}
 	line := func() []byte { return sc.line(lo, hi) }
 	for _, a := range sc.s.global {
