@@ -26,6 +26,7 @@ type BlobResult struct {
 	Files   int64               `json:"files"`
 	Entries int64               `json:"entries"`
 	Packed  int64               `json:"packed"` // files that are compressed or archives, scanned as they are
+	Publics []BlobPublic        `json:"publics,omitempty"`
 }
 
 // BlobMatch is a secret in a blob.
@@ -39,6 +40,7 @@ type BlobMatch struct {
 	Confidence report.Confidence `json:"confidence"`
 	Info       string            `json:"info,omitempty"` // why it is of severity info
 	Note       string            `json:"note,omitempty"`
+	Public     string            `json:"public,omitempty"` // see detect.Match
 	Place      report.Place      `json:"place"`
 	Path       string            `json:"path"`
 	Line       int               `json:"line,omitempty"`
@@ -46,6 +48,12 @@ type BlobMatch struct {
 	Offset     int64             `json:"offset"`
 	Encodings  []string          `json:"encodings,omitempty"`  // see report.Location
 	Superseded bool              `json:"superseded,omitempty"` // a later entry of the same blob has the same path
+}
+
+// BlobPublic is a public key or certificate in a file of a blob.
+type BlobPublic struct {
+	detect.PublicKey
+	Path string `json:"path"`
 }
 
 // Preview shows the secret redacted.
@@ -79,6 +87,13 @@ func scanBlob(ctx context.Context, b *layerwalk.Blob, s *detect.Scanner, o layer
 // maxBlobMatches bounds what a blob made to be found can take of memory.
 const maxBlobMatches = 100_000
 
+// maxBlobPublics bounds the public keys of a blob, and publicSize how much of a
+// file is looked at for them.
+const (
+	maxBlobPublics = 10_000
+	publicSize     = 64 << 10
+)
+
 type blobScan struct {
 	scanner *detect.Scanner
 	vault   *Vault
@@ -87,6 +102,15 @@ type blobScan struct {
 	at      map[string][]int // matches in the file of a path, to be superseded or linked to
 	full    bool
 	head    headReader
+	public  firstBytes
+}
+
+// firstBytes keeps the first publicSize bytes that are written to it.
+type firstBytes struct{ b []byte }
+
+func (f *firstBytes) Write(p []byte) (int, error) {
+	f.b = append(f.b, p[:min(len(p), publicSize-len(f.b))]...)
+	return len(p), nil
 }
 
 func (w *blobScan) walk(ctx context.Context, r *layerwalk.Reader) {
@@ -177,12 +201,31 @@ func (w *blobScan) entry(e *layerwalk.Entry) {
 			return
 		}
 	}
-	w.scan(place, e, &w.head)
+	r := io.Reader(&w.head)
+	public := place == report.PlaceFile && detect.MayHavePublicKey(e.Name)
+	if public {
+		w.public.b = w.public.b[:0]
+		r = io.TeeReader(r, &w.public)
+	}
+	w.scan(place, e, r)
+	if public {
+		w.publics(e.Name)
+	}
 	if w.tap != nil {
 		io.Copy(io.Discard, &w.head) // errors of reading are the walker's to report
 	}
 	if w.head.packed() {
 		w.res.Packed++
+	}
+}
+
+// publics notes the public keys of a file that was read.
+func (w *blobScan) publics(path string) {
+	for _, k := range detect.PublicKeys(w.public.b) {
+		if len(w.res.Publics) < maxBlobPublics {
+			k.Name = text(k.Name)
+			w.res.Publics = append(w.res.Publics, BlobPublic{k, text(path)})
+		}
 	}
 }
 
@@ -324,7 +367,7 @@ func (w *blobScan) add(place report.Place, path string, m *detect.Match) bool {
 	}
 	id := m.Secret.ID()
 	b := BlobMatch{Rule: m.Rule.ID, Secret: hex.EncodeToString(id[:]), Short: m.Secret.Short(), Redacted: m.Secret.Preview(), Key: m.Key,
-		Severity: report.Severity(m.Severity), Confidence: report.Confidence(m.Confidence), Info: m.Info, Note: m.Note,
+		Severity: report.Severity(m.Severity), Confidence: report.Confidence(m.Confidence), Info: m.Info, Note: m.Note, Public: m.Public,
 		Place: place, Path: text(path), Line: m.Line, Column: m.Column, Offset: m.SecretOffset}
 	for _, e := range m.Encodings {
 		b.Encodings = append(b.Encodings, string(e))

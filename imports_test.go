@@ -21,7 +21,7 @@ const module = "github.com/leakscan/leakscan"
 var mayImport = map[string][]string{
 	"rules":            {},
 	"report":           {},
-	"detect":           {"rules", "formats"},
+	"detect":           {"rules", "formats", "golang.org/x/crypto/ssh"},
 	"formats":          {"buildhook/shellflow"},
 	"bench/train":      {"detect"},
 	"rules/newrule":    {"rules"},

@@ -168,6 +168,7 @@ func (j *imageJoin) image(ctx context.Context) {
 	}
 	for k, l := range img.Layers {
 		if r := j.results[l.Blob.ID]; r != nil {
+			j.addPublics(r)
 			j.layer(k, l, r, ledgers)
 		}
 	}

@@ -107,6 +107,8 @@ type scan struct {
 	pending   []func()                   // texts to mask when all secrets are known
 	mask      *masker
 	locations int
+
+	publics map[string][]partner // public keys and certificates, by their ID
 }
 
 func newScan(o Options) (*scan, error) {

@@ -136,6 +136,8 @@ type Match struct {
 
 	Info string // why it is nothing to worry about, such as [InfoPlaceholder]; "": it isn't known to be harmless
 	Note string // what else is known about it, such as "it expires on 2027-01-31"; no part of the secret
+
+	Public string // of a private key: the ID of its public one, see [PublicKey]; "": not known
 }
 
 // LimitError says that a scan ended early because of [Options.MaxMatches].

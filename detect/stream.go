@@ -458,6 +458,10 @@ func (sc *scan) judge(i, start, end int) bool {
 	}
 	sec := NewSecret(r.ID, secret, sc.s.key)
 	v := sc.rate(r, secret)
+	public := ""
+	if r.Valid == "pem" && v.info == "" {
+		public = publicOfPEM(secret)
+	}
 	sc.found = append(sc.found, finding{
 		Match: Match{
 			Rule:         r.Rule,
@@ -465,6 +469,7 @@ func (sc *scan) judge(i, start, end int) bool {
 			Confidence:   v.confidence,
 			Info:         v.info,
 			Note:         v.note,
+			Public:       public,
 			Offset:       sc.base + int64(lo),
 			End:          sc.base + int64(hi),
 			SecretOffset: sc.base + int64(lo+from),
