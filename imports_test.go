@@ -21,6 +21,7 @@ const module = "github.com/leakscan/leakscan"
 var mayImport = map[string][]string{
 	"rules":            {},
 	"report":           {},
+	"ignore":           {"rules", "report"},
 	"detect":           {"rules", "formats", "golang.org/x/crypto/ssh"},
 	"formats":          {"buildhook/shellflow"},
 	"bench/train":      {"detect"},
@@ -51,7 +52,7 @@ var mayImport = map[string][]string{
 		"github.com/spf13/pflag", "github.com/tonistiigi/go-csvvalue",
 	},
 	"":                   {"rules", "detect", "layerwalk", "report", "golang.org/x/sync/..."},
-	"cmd/leakscan":       {"", "rules", "detect", "layerwalk", "report", "buildhook/check", "buildhook/gate", "buildhook/step", "buildhook/wrap", "internal/testimage", "github.com/spf13/...", "github.com/tonistiigi/go-csvvalue", "github.com/rogpeppe/go-internal/diff", "golang.org/x/term"},
+	"cmd/leakscan":       {"", "ignore", "go.yaml.in/yaml/v4", "rules", "detect", "layerwalk", "report", "buildhook/check", "buildhook/gate", "buildhook/step", "buildhook/wrap", "internal/testimage", "github.com/spf13/...", "github.com/tonistiigi/go-csvvalue", "github.com/rogpeppe/go-internal/diff", "golang.org/x/term"},
 	"internal/testimage": {"github.com/klauspost/compress/..."},
 	"internal/corpus":    {"", "internal/testimage", "layerwalk", "report", "rules"},
 	"internal/e2e":       {},

@@ -290,6 +290,13 @@ func (s *Scanner) ScanBytes(path string, b []byte) iter.Seq2[Match, error] {
 	}
 }
 
+// isPreview reports whether a text is the beginning of a [Secret.Preview]: a few
+// characters, and how long the secret is.
+func isPreview(s string) bool {
+	shown, rest, ok := strings.Cut(s, "…(")
+	return ok && len(shown) <= 8 && len(rest) <= 5
+}
+
 // Mask returns text with every secret in it replaced by its preview. It is for
 // the surroundings of a finding: an instruction, a path, a line of a history.
 // Rules that ask for a certain path run here as well.
@@ -306,6 +313,9 @@ func (s *Scanner) Mask(text string) string {
 	found := func(m Match, err error) bool {
 		if err == nil {
 			from := int(m.SecretOffset)
+			if isPreview(text[from:m.SecretEnd]) {
+				return true // of a secret that is masked already
+			}
 			spans = append(spans, span{from, int(m.SecretEnd), m.Secret.Preview()})
 		} else if len(spans) > 0 {
 			// Too many: what was not looked at is not shown.

@@ -22,3 +22,15 @@ func TestMaskBeyondTheLimit(t *testing.T) {
 		t.Errorf("shown: %q", strings.ReplaceAll(got, token, "(secret)"))
 	}
 }
+
+// What is masked already is left as it is.
+func TestMaskTwice(t *testing.T) {
+	s, err := For(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	once := s.Mask("RUN |1 GITLAB_TOKEN=" + "glp" + "at-" + "x7Kp2mQ9vR4tY8wZ3nB6" + " /bin/sh -c ./build.sh")
+	if twice := s.Mask(once); twice != once || !strings.Contains(once, "…(") {
+		t.Errorf("%q, then %q", once, twice)
+	}
+}

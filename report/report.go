@@ -112,6 +112,8 @@ type Location struct {
 	FateLayer   int       `json:"fateLayer,omitempty"` // index of the layer that deleted, overwrote or hid it
 	Fingerprint string    `json:"fingerprint"`
 	Extract     string    `json:"extract,omitempty"` // the command that shows it
+
+	Suppressed *Suppression `json:"suppressed,omitempty"` // nil: it counts
 }
 
 // LayerRef says which layer of an image, in a location.
@@ -305,7 +307,7 @@ func (r *Report) Verdict(t Threshold) Verdict {
 		v |= Incomplete
 	}
 	for i := range r.Findings {
-		if t.Reached(r.Findings[i].Severity, r.Findings[i].Confidence) {
+		if f := &r.Findings[i]; t.Reached(f.Severity, f.Confidence) && !f.Suppressed() {
 			return v | Leaks
 		}
 	}

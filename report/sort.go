@@ -81,9 +81,14 @@ func compareLocations(a, b Location) int {
 		cmp.Compare(a.FateLayer, b.FateLayer),
 		cmp.Compare(a.Fingerprint, b.Fingerprint),
 		cmp.Compare(a.Extract, b.Extract),
+		comparePointers(a.Suppressed, b.Suppressed, compareSuppressions),
 		comparePointers(a.Layer, b.Layer, compareLayerRefs),
 		cmp.Compare(a.Instruction, b.Instruction),
 	)
+}
+
+func compareSuppressions(a, b Suppression) int {
+	return cmp.Or(cmp.Compare(a.By, b.By), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.Until, b.Until))
 }
 
 func compareLayerRefs(a, b LayerRef) int {

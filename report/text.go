@@ -114,7 +114,7 @@ func (p *printer) report() {
 func (p *printer) shown() []*Finding {
 	var fs []*Finding
 	for i := range p.r.Findings {
-		if f := &p.r.Findings[i]; p.o.All || f.Severity != SeverityInfo {
+		if f := &p.r.Findings[i]; p.o.All || f.Severity != SeverityInfo && !f.Suppressed() {
 			fs = append(fs, f)
 		}
 	}
@@ -582,8 +582,12 @@ func (r *Report) summary() (head, rest string) {
 		found = counted(n, "finding") + " (" + countSeverities(ratings) + ")"
 	}
 	packed := ""
-	if n := len(r.Findings) - len(ratings); n > 0 {
+	suppressed := r.suppressed()
+	if n := len(r.Findings) - len(ratings) - suppressed; n > 0 {
 		packed = "; " + counted(n, "finding") + " known to be harmless (--all)"
+	}
+	if suppressed > 0 {
+		packed += "; " + counted(suppressed, "finding") + " suppressed by your own files (--all)"
 	}
 	if n := r.Stats.Packed; n > 0 {
 		packed += "; " + thousands(n) + plural(n, " archive") + " inside the layers " + wasWere(n) + " scanned as " + itThey(n) + ", not unpacked"
@@ -616,12 +620,13 @@ func (r *Report) summary() (head, rest string) {
 // complete is what [Report.Verdict] goes by: a gap counts whatever the field says.
 func (r *Report) complete() bool { return r.Complete && len(r.Gaps) == 0 }
 
-// ratings are the severities of the findings that are not known to be harmless.
+// ratings are the severities of the findings that count: they are neither known
+// to be harmless nor suppressed.
 func (r *Report) ratings() []Severity {
 	var out []Severity
 	for i := range r.Findings {
-		if s := r.Findings[i].Severity; s != SeverityInfo {
-			out = append(out, s)
+		if f := &r.Findings[i]; f.Severity != SeverityInfo && !f.Suppressed() {
+			out = append(out, f.Severity)
 		}
 	}
 	return out

@@ -167,15 +167,15 @@ func quote(expr string) string {
 
 // didYouMean asks about the name that is most like the one that is not there.
 func didYouMean(name string, names []string) string {
-	if n := nearest(name, names); n != "" {
+	if n := Nearest(name, names); n != "" {
 		return "did you mean " + n + "?"
 	}
 	return ""
 }
 
-// nearest returns the name that is most like the one that is not there; "" if
+// Nearest returns the name that is most like the one that is not there; "" if
 // none is like it.
-func nearest(name string, names []string) string {
+func Nearest(name string, names []string) string {
 	if len(name) > 100 {
 		return "" // no typing error
 	}

@@ -182,7 +182,7 @@ func (s *Set) Nearest(id string) string {
 	for i := range s.Rules {
 		ids[i] = s.Rules[i].ID
 	}
-	return nearest(id, ids)
+	return Nearest(id, ids)
 }
 
 // Digest names the set by its content: two sets with the same digest find the

@@ -107,7 +107,7 @@ func (a *app) check(ctx context.Context, f *checkFlags, args []string) error {
 	if f.fix {
 		return a.fix(ctx, f, args, o)
 	}
-	outs, err := a.outputs(f.outputs)
+	outs, err := a.outputs(f.outputs, checkFormats[:])
 	if err != nil {
 		return err
 	}
@@ -133,11 +133,16 @@ func (a *app) check(ctx context.Context, f *checkFlags, args []string) error {
 }
 
 func checkRendering(rep *report.Check) rendering {
-	return rendering{
-		json: func(w io.Writer) error { return report.WriteCheckJSON(w, rep) },
-		text: func(w io.Writer, to report.TextOptions) error { return report.WriteCheckText(w, rep, to) },
+	return func(w io.Writer, format string, color bool, width int) error {
+		if format == "json" {
+			return report.WriteCheckJSON(w, rep)
+		}
+		return report.WriteCheckText(w, rep, report.TextOptions{Color: color, Width: width})
 	}
 }
+
+// checkFormats are those of a check.
+var checkFormats = [...]string{"text", "json"}
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.\-]*$`)
 

@@ -48,7 +48,7 @@ func (a *app) fix(ctx context.Context, f *checkFlags, args []string, o check.Opt
 		return &usageError{err}
 	}
 	a.code = int(after.Verdict(f.threshold()))
-	outs, err := a.outputs(f.outputs)
+	outs, err := a.outputs(f.outputs, checkFormats[:])
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,9 @@ type app struct {
 	getenv         func(string) string
 	environ        func() []string
 	code           int
-	signal         atomic.Int32 // that ended it; 0: none
+	settings       *settings       // of a scan; nil: there is no file of them
+	fromOutside    map[string]bool // flags that the command line or a variable has set
+	signal         atomic.Int32    // that ended it; 0: none
 }
 
 func run(args []string) int {
@@ -149,7 +151,7 @@ func (a *app) fromEnv(fs *pflag.FlagSet) error {
 
 func (a *app) rootCommand() *cobra.Command {
 	root := a.scanCommand()
-	root.AddCommand(a.checkCommand(), a.explainCommand(), a.extractCommand(), a.rulesCommand(), a.whyCommand(), a.demoCommand(), a.versionCommand())
+	root.AddCommand(a.checkCommand(), a.explainCommand(), a.extractCommand(), a.rulesCommand(), a.whyCommand(), a.demoCommand(), a.versionCommand(), a.baselineCommand(), a.diffCommand(), a.configCommand())
 	root.AddCommand(a.buildCommands()...)
 	root.AddCommand(a.installCommands()...)
 	root.SetOut(a.stdout)
@@ -161,7 +163,12 @@ func (a *app) rootCommand() *cobra.Command {
 	})
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
 		a.warnOfVariables(root)
-		return a.fromEnv(c.Flags())
+		if err := a.fromEnv(c.Flags()); err != nil {
+			return err
+		}
+		a.fromOutside = map[string]bool{}
+		c.Flags().Visit(func(f *pflag.Flag) { a.fromOutside[f.Name] = true })
+		return a.fromSettings(c.Flags())
 	}
 	return root
 }

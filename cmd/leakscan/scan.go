@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -9,14 +10,17 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/leakscan/leakscan"
+	"github.com/leakscan/leakscan/ignore"
 	"github.com/leakscan/leakscan/layerwalk"
 	"github.com/leakscan/leakscan/report"
+	"github.com/leakscan/leakscan/rules"
 )
 
 // scanFlags are the flags of a scan.
@@ -31,6 +35,9 @@ type scanFlags struct {
 	workers       int
 	maxBytes      int64
 	config        string // of scan only
+	baseline      string
+	ignoreFile    string
+	dockerfile    string
 	openFlags
 }
 
@@ -50,10 +57,13 @@ func (f *openFlags) options(a *app) layerwalk.Options {
 }
 
 func (f *scanFlags) register(fs *pflag.FlagSet) {
-	fs.StringArrayVarP(&f.outputs, "output", "o", nil, "write a report as `FORMAT[=FILE]`, text or json; repeatable (default text)")
+	fs.StringArrayVarP(&f.outputs, "output", "o", nil, "write a report as `FORMAT[=FILE]`; repeatable: "+strings.Join(report.Formats(), ", ")+" (default text)")
 	fs.StringVar(&f.failOn, "fail-on", "medium", "exit with 1 for findings of this `severity` and above: low, medium, high, critical, never")
 	fs.StringVar(&f.minConfidence, "min-confidence", "medium", "and of this `confidence` and above: low, medium, high")
 	fs.BoolVar(&f.all, "all", false, "show what is known to be harmless, too: placeholders, published examples, the tests of packages")
+	fs.StringVar(&f.baseline, "baseline", "", "take back what is in `FILE`, made by leakscan baseline, or a report in JSON")
+	fs.StringVar(&f.ignoreFile, "ignore-file", "", "take back what `FILE` lists (default: .leakscanignore here or above, up to the git root)")
+	fs.StringVar(&f.dockerfile, "dockerfile", "", "tell findings at the line of this Dockerfile in sarif, github and gitlab")
 	fs.StringVar(&f.show, "show-secrets", "", "show the secrets in clear, on a terminal only; =force: wherever the report goes")
 	fs.Lookup("show-secrets").NoOptDefVal = "terminal"
 	fs.StringVar(&f.progress, "progress", "auto", "show what is being read, on the standard error: auto, plain, tty, quiet")
@@ -111,7 +121,15 @@ func (a *app) report(f *scanFlags, scan func(leakscan.Options) (*report.Report, 
 	if err != nil {
 		return err
 	}
-	outs, err := a.outputs(f.outputs)
+	ignored, err := a.ignored(f)
+	if err != nil {
+		return err
+	}
+	dockerfile, err := readDockerfile(f.dockerfile)
+	if err != nil {
+		return err
+	}
+	outs, err := a.outputs(f.outputs, report.Formats())
 	if err != nil {
 		return err
 	}
@@ -129,21 +147,24 @@ func (a *app) report(f *scanFlags, scan func(leakscan.Options) (*report.Report, 
 		return err
 	}
 	o.Progress = show.update()
+	started := time.Now()
 	rep, err := scan(o)
 	show.stop()
 	if err != nil {
 		return &usageError{err}
 	}
+	ignore.Apply(rep, ignored, started)
 	if set != nil {
 		rep.Notes = append(rep.Notes, report.Note{Text: rulesNote(f.config, set)})
 	}
 	a.code = int(rep.Verdict(threshold))
+	ro := report.Options{Threshold: threshold, All: f.all, Rule: rulePages(o.Rules), Dockerfile: dockerfile, Started: clock(started), Ended: clock(time.Now())}
 	for _, out := range outs {
-		var reveal func(*report.Finding) (string, bool)
+		ro.Reveal = nil
 		if f.show == "force" || f.show == "terminal" && out.file == "" {
-			reveal = o.Secrets.Reveal
+			ro.Reveal = o.Secrets.Reveal
 		}
-		if err := a.write(out, rep, f, reveal); err != nil {
+		if err := a.write(out, rep, f.color, ro); err != nil {
 			a.code |= exitIncomplete
 			return err
 		}
@@ -181,7 +202,7 @@ func thresholdOf(failOn, confidence string) (report.Threshold, error) {
 // outputs reads the -o flags. The one for the standard output, if there is
 // one, comes first. Files are opened now, so that a long scan does not end
 // with an error that could have been told before it.
-func (a *app) outputs(specs []string) ([]*output, error) {
+func (a *app) outputs(specs, formats []string) ([]*output, error) {
 	if len(specs) == 0 {
 		specs = []string{"text"}
 	}
@@ -189,8 +210,12 @@ func (a *app) outputs(specs []string) ([]*output, error) {
 	var outs []*output
 	for _, s := range specs {
 		format, file, _ := strings.Cut(s, "=")
-		if format != "text" && format != "json" {
-			return nil, usage(unknownFormat, format)
+		if !slices.Contains(formats, format) {
+			msg := fmt.Sprintf(unknownFormat, format, strings.Join(formats, ", "))
+			if near := rules.Nearest(format, formats); near != "" {
+				msg += fmt.Sprintf(didYouMean, near)
+			}
+			return nil, usage("%s", msg)
 		}
 		o := &output{format: format, file: file}
 		if file == "" || file == "-" {
@@ -265,21 +290,52 @@ func abandon(outs []*output) {
 	}
 }
 
-// rendering is a result that can be written in every format.
-type rendering struct {
-	json func(io.Writer) error
-	text func(io.Writer, report.TextOptions) error
-}
+// rendering is a result that can be written: in the format of the output.
+type rendering func(w io.Writer, format string, color bool, width int) error
 
 // write renders the report and puts it in its place.
-func (a *app) write(o *output, rep *report.Report, f *scanFlags, reveal func(*report.Finding) (string, bool)) error {
-	return a.render(o, f.color, rendering{
-		json: func(w io.Writer) error { return report.WriteJSON(w, rep, report.JSONOptions{Reveal: reveal}) },
-		text: func(w io.Writer, to report.TextOptions) error {
-			to.Reveal, to.All = reveal, f.all
-			return report.WriteText(w, rep, to)
-		},
+func (a *app) write(o *output, rep *report.Report, color string, ro report.Options) error {
+	return a.render(o, color, func(w io.Writer, format string, color bool, width int) error {
+		ro.Color, ro.Width = color, width
+		return report.Write(w, rep, format, ro)
 	})
+}
+
+// clock is a time as reports have it.
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05") }
+
+// readDockerfile reads the one that findings are told at.
+func readDockerfile(name string) (*report.Dockerfile, error) {
+	if name == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, usage(settingsNotRead, name, reason(err))
+	}
+	return &report.Dockerfile{Path: filepath.ToSlash(filepath.Clean(name)), Lines: strings.Split(string(text), "\n")}, nil
+}
+
+// rulePages gives the pages of rules, for formats that carry them.
+func rulePages(set *rules.Set) func(string) (report.RulePage, bool) {
+	return func(id string) (report.RulePage, bool) {
+		s := set
+		if s == nil {
+			var err error
+			if s, err = rules.Default(); err != nil {
+				return report.RulePage{}, false
+			}
+		}
+		r := s.Rule(id)
+		if r == nil {
+			return report.RulePage{}, false
+		}
+		p := report.RulePage{Title: r.Title, About: cmp.Or(r.About, r.Description), Docs: r.Docs, Severity: report.Severity(r.Severity), Confidence: report.Confidence(r.Confidence)}
+		page := r.Page()
+		p.Text = fmt.Sprintf(ruleHelpText, page.About, page.Leaks, page.Revoke, page.Fix)
+		p.Markdown = fmt.Sprintf(ruleHelpMarkdown, page.About, page.Leaks, page.Revoke, page.Fix, r.ID)
+		return p, true
+	}
 }
 
 // render writes a result where it belongs, whole or not at all.
@@ -289,18 +345,13 @@ func (a *app) render(o *output, color string, r rendering) error {
 		w, name, tty = o.temp, o.file, false
 	}
 	var b bytes.Buffer
-	var err error
-	if o.format == "json" {
-		err = r.json(&b)
-	} else {
-		to := report.TextOptions{Color: color == "always" || color == "auto" && tty && a.getenv("NO_COLOR") == ""}
-		if tty {
-			if width, _, werr := term.GetSize(int(a.stdout.Fd())); werr == nil {
-				to.Width = width
-			}
+	width := 0
+	if tty {
+		if columns, _, werr := term.GetSize(int(a.stdout.Fd())); werr == nil {
+			width = columns
 		}
-		err = r.text(&b, to)
 	}
+	err := r(&b, o.format, color == "always" || color == "auto" && tty && a.getenv("NO_COLOR") == "", width)
 	if err == nil {
 		_, err = w.Write(b.Bytes())
 	}

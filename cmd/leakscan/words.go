@@ -71,7 +71,54 @@ says; with --verbose, how each rule runs and why.`
   leakscan rules --config .gitleaks.toml --verbose
   leakscan rules -o json | jq -r '.rules[].id'`
 
-	configUsage = "take the rules from `FILE`, in gitleaks' form (default: gitleaks' own rules)"
+	configUsage = "take the rules from `FILE`.toml, in gitleaks' form, or the settings from FILE.yaml (default: our rules; .leakscan.yaml)"
+
+	baselineShort = "Write what an image has today, so that only what is new counts"
+
+	baselineLong = `baseline scans images and writes the fingerprints of what they have. With
+--baseline FILE a scan takes that back: it is counted as suppressed, and only what
+is new fails. Fingerprints are the same after a rebuild. No secret is in the file,
+so it can be committed.`
+
+	baselineExample = `  leakscan baseline myapp:1.4 -o leakscan-baseline.json
+  leakscan --baseline leakscan-baseline.json myapp:1.5`
+
+	diffShort = "Say which findings are new, and which are mended"
+
+	diffLong = `diff compares two images, two reports in JSON, or one of each. Findings are told
+apart by their fingerprints, which are the same after a rebuild.
+
+Exit status: 1 if a new finding reaches --fail-on; 2 if something could not be
+read; 3 both.`
+
+	diffExample = `  leakscan diff myapp:1.4 myapp:1.5
+  leakscan diff report-of-main.json myapp:candidate -o json`
+
+	configShort = "Show the settings that are in force"
+
+	configLong = `Settings are in .leakscan.yaml, in the working directory or above it, up to the
+root of its git repository; else in leakscan/config.yaml of the user's directory of
+settings; or in the file that --config or LEAKSCAN_CONFIG names. Its keys are the
+flags of a scan, "rules" (a file of rules) and "ignore" (a list of entries). A flag
+beats a variable, a variable the settings.`
+
+	configShowShort   = "Show each setting and where it comes from"
+	configSchemaShort = "Write the JSON Schema of .leakscan.yaml"
+	configNone        = "no file of settings"
+
+	settingsNoMap   = "%s: want keys and values, as in fail-on: high"
+	settingsUnknown = "unknown key %q"
+	settingsTwice   = "%s is given twice, first in line %d"
+	settingsNoValue = "%s wants one value"
+	settingsNoList  = "ignore wants a list of entries, each with a fingerprint or a rule, and a reason"
+	settingsNotRead = "%s can't be read: %v"
+
+	baselineIncomplete = "no baseline is written: not everything could be read"
+	baselineWritten    = "The baseline has %d findings.\n"
+	diffSummary        = "%d new, %d in more places, %d mended, %d unchanged\n"
+
+	ruleHelpText     = "%s\n\nHow it gets into images: %s\n\nRevoke it: %s\n\nKeep it out: %s\n"
+	ruleHelpMarkdown = "%s\n\n- **How it gets into images:** %s\n- **Revoke it:** %s\n- **Keep it out:** %s\n\n`leakscan explain %s` has examples.\n"
 
 	checkShort = "Say what a build would give away, before it is built"
 
@@ -113,7 +160,7 @@ rules does. Without an ID, it lists the checks.`
 
 	seeHelp           = "See %s --help."
 	noImage           = "which image? Try: leakscan IMAGE, or leakscan demo"
-	unknownFormat     = "unknown format %q for -o: there are text and json"
+	unknownFormat     = "unknown format %q for -o: want one of %s"
 	twoOnStdout       = "-o %s and -o %s would both go to the standard output: give one of them a file, as in -o %s=FILE"
 	unknownVariable   = "%s is set, but leakscan has no flag of that name: it is ignored"
 	unknownConfidence = "--min-confidence %q: want low, medium or high"

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leakscan/leakscan"
+	"github.com/leakscan/leakscan/ignore"
+	"github.com/leakscan/leakscan/report"
+)
+
+// baselineCommand writes what an image has today, to be taken back tomorrow.
+func (a *app) baselineCommand() *cobra.Command {
+	var f openFlags
+	var file, config string
+	c := &cobra.Command{
+		Use: "baseline IMAGE... -o FILE", Short: baselineShort, Long: baselineLong, Example: baselineExample,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			set, err := loadRules(config)
+			if err != nil {
+				return err
+			}
+			out := &output{format: "baseline", file: file}
+			if file != "" && file != "-" {
+				if err := out.open(); err != nil {
+					return usage(cannotWrite, file, err)
+				}
+				defer out.abandon()
+			}
+			rep, err := leakscan.Scan(c.Context(), args, leakscan.Options{Open: f.options(a), Rules: set})
+			if err != nil {
+				return &usageError{err}
+			}
+			if len(rep.Gaps) > 0 {
+				fmt.Fprintln(a.stderr, rep.Summary())
+				a.code = exitIncomplete
+				return errors.New(baselineIncomplete)
+			}
+			var b bytes.Buffer
+			if err := ignore.WriteBaseline(&b, rep); err != nil {
+				return err
+			}
+			w := io.Writer(a.stdout)
+			if out.temp != nil {
+				w = out.temp
+			}
+			if _, err := w.Write(b.Bytes()); err != nil {
+				return fmt.Errorf(cannotWrite, file, err)
+			}
+			if err := out.commit(); err != nil {
+				return fmt.Errorf(cannotWrite, file, err)
+			}
+			fmt.Fprintf(a.stderr, baselineWritten, len(rep.Findings))
+			return nil
+		},
+	}
+	f.register(c.Flags())
+	c.Flags().StringVarP(&file, "output", "o", "", "write the baseline to `FILE` (default: the standard output)")
+	c.Flags().StringVar(&config, "config", "", configUsage)
+	return c
+}
+
+// diffCommand compares two images or reports.
+func (a *app) diffCommand() *cobra.Command {
+	var f openFlags
+	var format, failOn, confidence string
+	c := &cobra.Command{
+		Use: "diff OLD NEW", Short: diffShort, Long: diffLong, Example: diffExample,
+		Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			if format != "text" && format != "json" {
+				return usage(unknownFormat, format, "text, json")
+			}
+			threshold, err := thresholdOf(failOn, confidence)
+			if err != nil {
+				return err
+			}
+			old, err := a.reportOf(c.Context(), args[0], &f)
+			if err != nil {
+				return err
+			}
+			cur, err := a.reportOf(c.Context(), args[1], &f)
+			if err != nil {
+				return err
+			}
+			d := ignore.Compare(old, cur)
+			for _, fi := range append(append([]report.Finding(nil), d.New...), d.Moved...) {
+				if threshold.Reached(fi.Severity, fi.Confidence) && !fi.Suppressed() {
+					a.code |= int(report.Leaks)
+				}
+			}
+			if len(old.Gaps)+len(cur.Gaps) > 0 {
+				a.code |= exitIncomplete
+			}
+			if format == "json" {
+				out, err := json.MarshalIndent(d, "", "  ")
+				if err != nil {
+					return err
+				}
+				_, err = a.stdout.Write(append(out, '\n'))
+				return err
+			}
+			for _, part := range []struct {
+				sign string
+				fs   []report.Finding
+			}{{"+", d.New}, {">", d.Moved}, {"-", d.Fixed}} {
+				for _, fi := range part.fs {
+					if fi.Severity == report.SeverityInfo {
+						continue
+					}
+					l := fi.Locations[0]
+					fmt.Fprintf(a.stdout, "%s %s %s  %s  %s\n", part.sign, report.Pad(string(fi.Severity), 8), report.Escape(fi.Title), report.Escape(fi.Secret.String()), report.Escape(l.Path))
+				}
+			}
+			fmt.Fprintf(a.stdout, diffSummary, counting(d.New), counting(d.Moved), counting(d.Fixed), counting(d.Unchanged))
+			for _, r := range []*report.Report{old, cur} {
+				if len(r.Gaps) > 0 {
+					fmt.Fprintln(a.stdout, r.Summary())
+				}
+			}
+			return nil
+		},
+	}
+	f.register(c.Flags())
+	c.Flags().StringVarP(&format, "format", "o", "text", "write as `FORMAT`, text or json")
+	c.Flags().StringVar(&failOn, "fail-on", "medium", "exit with 1 for new findings of this `severity` and above: low, medium, high, critical, never")
+	c.Flags().StringVar(&confidence, "min-confidence", "medium", "and of this `confidence` and above: low, medium, high")
+	return c
+}
+
+// counting leaves out what is known to be harmless.
+func counting(fs []report.Finding) (n int) {
+	for i := range fs {
+		if fs[i].Severity != report.SeverityInfo {
+			n++
+		}
+	}
+	return n
+}
+
+// reportOf reads a report, or scans an image.
+func (a *app) reportOf(ctx context.Context, arg string, f *openFlags) (*report.Report, error) {
+	if file, err := os.Open(arg); err == nil {
+		defer file.Close()
+		head := make([]byte, 1)
+		if n, _ := file.Read(head); n == 1 && head[0] == '{' {
+			if _, err := file.Seek(0, io.SeekStart); err != nil {
+				return nil, err
+			}
+			r, err := report.ReadJSON(file)
+			if err != nil {
+				return nil, usage("%s: %v", arg, err)
+			}
+			return r, nil
+		}
+	}
+	r, err := leakscan.Scan(ctx, []string{arg}, leakscan.Options{Open: f.options(a)})
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	if len(r.Images) == 0 {
+		for _, g := range r.Gaps {
+			a.complain(fmt.Errorf("%s: %s", g.Blob, g.Reason))
+		}
+	}
+	return r, nil
+}

@@ -1,0 +1,243 @@
+package report
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// What other programs read: lines of JSON, CSV, gitleaks' JSON, an in-toto
+// statement.
+
+// writeLines writes a line for each finding, each gap and each note, and one at
+// the end that says how it went: without it the file is not whole.
+func writeLines(w io.Writer, r *Report, o Options) error {
+	b := bufio.NewWriter(w)
+	line := func(kind string, v any) error {
+		raw, err := json.Marshal(v)
+		if err != nil {
+			return fmt.Errorf("encoding a line of the report: %w", err)
+		}
+		out := fmt.Appendf(nil, `{"type":%q`, kind)
+		if rest := raw[1:]; len(rest) > 1 {
+			out = append(append(out, ','), rest...)
+		} else {
+			out = append(out, '}')
+		}
+		_, err = b.Write(append(inertJSON(out), '\n'))
+		return err
+	}
+	var err error
+	write := func(kind string, v any) {
+		if err == nil {
+			err = line(kind, v)
+		}
+	}
+	write("start", struct {
+		Schema string `json:"schema"`
+		Tool   Tool   `json:"tool"`
+	}{SchemaID, r.Tool})
+	for i := range r.Images {
+		write("image", r.Images[i])
+	}
+	for i := range r.Findings {
+		write("finding", r.Findings[i])
+	}
+	for i := range r.Gaps {
+		write("gap", r.Gaps[i])
+	}
+	for i := range r.Notes {
+		write("note", r.Notes[i])
+	}
+	write("end", struct {
+		Complete bool  `json:"complete"`
+		ExitCode int   `json:"exitCode"`
+		Findings int   `json:"findings"`
+		Stats    Stats `json:"stats"`
+	}{r.complete(), int(r.Verdict(o.Threshold)), len(r.Findings), r.Stats})
+	if err != nil {
+		return err
+	}
+	return b.Flush()
+}
+
+// writeCSV writes a row for each location (RFC 4180). A cell that a spreadsheet
+// would take for a formula begins with an apostrophe.
+func writeCSV(w io.Writer, r *Report, o Options) error {
+	c := csv.NewWriter(w)
+	row := func(cells ...string) error {
+		for i, s := range cells {
+			if s != "" && strings.IndexByte("=+-@\t\r", s[0]) >= 0 {
+				cells[i] = "'" + s
+			}
+		}
+		return c.Write(cells)
+	}
+	err := row("image", "severity", "confidence", "rule", "title", "preview", "place", "path", "line", "column", "layer", "layer_digest", "fate", "fate_layer", "instruction", "suppressed_by", "fingerprint")
+	number := func(n int) string {
+		if n == 0 {
+			return ""
+		}
+		return strconv.Itoa(n)
+	}
+	entries := r.entries(o)
+	for k := range entries {
+		e := &entries[k]
+		for i := range e.locations {
+			l := &e.locations[i]
+			layer, dig := "", ""
+			if l.Layer != nil {
+				layer, dig = number(l.Layer.Index), cmp.Or(l.Layer.Digest, l.Layer.DiffID)
+			}
+			by := ""
+			if l.Suppressed != nil {
+				by = l.Suppressed.By
+			}
+			if err == nil {
+				err = row(r.imageName(e.image), string(e.Severity), string(e.Confidence), Escape(e.Rule), Escape(e.Title), Escape(e.Secret.String()), string(l.Place), Escape(l.Path),
+					number(l.Line), number(l.Column), layer, Escape(dig), string(l.Fate), number(l.FateLayer), Escape(l.instruction()), Escape(by), Escape(l.Fingerprint))
+			}
+		}
+	}
+	c.Flush()
+	return cmp.Or(err, c.Error())
+}
+
+// gitleaksFinding has the fields of gitleaks' own reports (report.Finding of
+// gitleaks v8), for programs that read those.
+type gitleaksFinding struct {
+	RuleID      string   `json:"RuleID"`
+	Description string   `json:"Description"`
+	StartLine   int      `json:"StartLine"`
+	EndLine     int      `json:"EndLine"`
+	StartColumn int      `json:"StartColumn"`
+	EndColumn   int      `json:"EndColumn"`
+	Match       string   `json:"Match"`
+	Secret      string   `json:"Secret"`
+	File        string   `json:"File"`
+	SymlinkFile string   `json:"SymlinkFile"`
+	Commit      string   `json:"Commit"`
+	Entropy     float32  `json:"Entropy"`
+	Author      string   `json:"Author"`
+	Email       string   `json:"Email"`
+	Date        string   `json:"Date"`
+	Message     string   `json:"Message"`
+	Tags        []string `json:"Tags"`
+	Fingerprint string   `json:"Fingerprint"`
+}
+
+// writeGitleaks writes what gitleaks dir would, redacted; Commit is the layer's
+// digest, as gitleaks' is what the file is in.
+func writeGitleaks(w io.Writer, r *Report, o Options) error {
+	out := []gitleaksFinding{}
+	entries := r.entries(o)
+	for k := range entries {
+		e := &entries[k]
+		for i := range e.locations {
+			l := &e.locations[i]
+			if l.Suppressed != nil {
+				continue
+			}
+			g := gitleaksFinding{
+				RuleID: e.Rule, Description: e.Title, StartLine: l.Line, EndLine: l.Line, StartColumn: l.Column, EndColumn: l.Column,
+				Match: e.Secret.String(), Secret: e.Secret.String(), File: cmp.Or(l.Path, string(l.Place)), Message: l.instruction(), Tags: []string{string(e.Severity), string(l.Fate)},
+			}
+			if l.Layer != nil {
+				g.Commit = cmp.Or(l.Layer.Digest, l.Layer.DiffID)
+			}
+			if o.Reveal != nil {
+				if v, ok := o.Reveal(e.Finding); ok {
+					g.Secret, g.Match = v, v
+				}
+			}
+			g.Fingerprint = fmt.Sprintf("%s:%s:%d", g.File, g.RuleID, g.StartLine)
+			if g.Commit != "" {
+				g.Fingerprint = g.Commit + ":" + g.Fingerprint
+			}
+			out = append(out, g)
+		}
+	}
+	return writeJSON(w, out, "the report as gitleaks'")
+}
+
+type (
+	intotoStatement struct {
+		Type          string          `json:"_type"`
+		Subject       []intotoSubject `json:"subject"`
+		PredicateType string          `json:"predicateType"`
+		Predicate     intotoResult    `json:"predicate"`
+	}
+	intotoSubject struct {
+		Name   string            `json:"name"`
+		Digest map[string]string `json:"digest"`
+	}
+	intotoResult struct {
+		Result        string          `json:"result"`
+		Configuration []intotoSubject `json:"configuration"`
+		Passed        []string        `json:"passedTests"`
+		Warned        []string        `json:"warnedTests"`
+		Failed        []string        `json:"failedTests"`
+	}
+)
+
+// writeInToto writes an in-toto Statement v1 with a test-result predicate
+// (https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md),
+// not signed. An image without a digest can't be a subject.
+func writeInToto(w io.Writer, r *Report, o Options) error {
+	out := intotoStatement{
+		Type: "https://in-toto.io/Statement/v1", PredicateType: "https://in-toto.io/attestation/test-result/v0.1", Subject: []intotoSubject{},
+		Predicate: intotoResult{Result: "PASSED", Configuration: []intotoSubject{}, Passed: []string{}, Warned: []string{}, Failed: []string{}},
+	}
+	sum := func(d string) map[string]string {
+		alg, hex, ok := strings.Cut(d, ":")
+		if !ok || hex == "" {
+			return nil
+		}
+		return map[string]string{alg: hex}
+	}
+	for i := range r.Images {
+		img := &r.Images[i]
+		digest := sum(cmp.Or(img.Digest, img.ConfigDigest))
+		if digest == nil {
+			return fmt.Errorf("%s has no digest, which an in-toto statement must name", r.imageName(i))
+		}
+		out.Subject = append(out.Subject, intotoSubject{r.imageName(i), digest})
+	}
+	if len(out.Subject) == 0 {
+		return fmt.Errorf("no image was scanned, and an in-toto statement is about one")
+	}
+	if d := sum(r.Tool.RulesDigest); d != nil {
+		out.Predicate.Configuration = append(out.Predicate.Configuration, intotoSubject{"leakscan rules", d})
+	}
+	fails, warns := map[string]bool{}, map[string]bool{}
+	entries := r.entries(o)
+	for k := range entries {
+		if e := &entries[k]; e.fails(o.Threshold) {
+			fails[Escape(e.Rule)] = true
+		} else if e.Severity != SeverityInfo {
+			warns[Escape(e.Rule)] = true
+		}
+	}
+	for k := range fails {
+		delete(warns, k)
+	}
+	p := &out.Predicate
+	p.Failed, p.Warned = notNil(sortedKeys(fails)), notNil(sortedKeys(warns))
+	if r.complete() {
+		p.Passed = []string{"everything-was-scanned"}
+	} else {
+		p.Failed = append(p.Failed, "everything-was-scanned")
+	}
+	switch {
+	case len(p.Failed) > 0:
+		p.Result = "FAILED"
+	case len(p.Warned) > 0:
+		p.Result = "WARNED"
+	}
+	return writeJSON(w, out, "the report as an in-toto statement")
+}

@@ -1,0 +1,234 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"encoding/xml"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// goldenFormats are those whose golden files are made here; text, json and html
+// have tests of their own.
+var goldenFormats = [...]string{"jsonl", "sarif", "markdown", "github", "gitlab", "junit", "csv", "gitleaks"}
+
+func rendered(t *testing.T, r *Report, format string, o Options) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Write(&b, r, format, o); err != nil {
+		t.Fatalf("%s: %v", format, err)
+	}
+	return b.String()
+}
+
+func sampleOptions() Options {
+	return Options{
+		Rule: func(id string) (RulePage, bool) {
+			return RulePage{Title: "Title of " + id, About: "About it.", Text: "Help.", Markdown: "**Help.**", Docs: "https://example.com/" + id, Severity: SeverityHigh, Confidence: ConfidenceHigh}, id != "npm-token"
+		},
+		Dockerfile: &Dockerfile{Path: "docker/Dockerfile", Lines: []string{"FROM scratch", "COPY step1 \\", "  /app", "COPY step2 /app/"}},
+		Started:    "2026-11-22T10:00:00", Ended: "2026-11-22T10:00:01",
+	}
+}
+
+// suppressedSample has locations that do not count.
+func suppressedSample() *Report {
+	r := sample()
+	s := &Suppression{By: ".leakscanignore:3", Reason: "revoked \x1b[2J| <b>", Owner: "@team", Until: "2027-01-01"}
+	f := &r.Findings[1]
+	for i := range f.Locations {
+		f.Locations[i].Suppressed = s
+	}
+	return r
+}
+
+func TestFormatsGolden(t *testing.T) {
+	for _, format := range goldenFormats {
+		out := rendered(t, suppressedSample(), format, sampleOptions())
+		if format == "github" { // the file itself is to command nothing
+			out = regexp.MustCompile(`(?m)^::`).ReplaceAllString(out, `\x3a:`)
+		}
+		golden(t, "format-"+format+".txt", []byte(out))
+	}
+	r := sample()
+	r.Images = r.Images[:2]
+	golden(t, "format-in-toto.txt", []byte(rendered(t, r, "in-toto", sampleOptions())))
+}
+
+// Every format is one of Formats, writes something of every report, and takes
+// the zero options.
+func TestEveryFormat(t *testing.T) {
+	for _, format := range Formats() {
+		for name, r := range map[string]*Report{"sample": sample(), "suppressed": suppressedSample(), "clean": cleanSample()} {
+			if format == "in-toto" && name != "clean" {
+				r.Images = r.Images[:2]
+			}
+			out := rendered(t, r, format, Options{})
+			if strings.TrimSpace(out) == "" && !(format == "github" && name == "clean") {
+				t.Errorf("%s of the %s report is empty", format, name)
+			}
+			if out != rendered(t, r, format, Options{}) {
+				t.Errorf("%s of the %s report is not the same twice", format, name)
+			}
+		}
+	}
+	if err := Write(io.Discard, sample(), "yaml", Options{}); err == nil {
+		t.Error("a format that is none")
+	}
+	if err := Write(io.Discard, &Report{}, "in-toto", Options{}); err == nil {
+		t.Error("a statement about nothing")
+	}
+}
+
+// Nothing of a hostile image acts on what reads a report: terminals, CI logs,
+// spreadsheets, browsers.
+func TestFormatsAreInert(t *testing.T) {
+	r := suppressedSample()
+	r.Findings[0].Title = "=cmd|' /C calc'!A0\r\n::stop-commands::x\x1b[2J\u202e</script>`|`"
+	r.Findings[0].Rule = "@SUM(1)`|\n::error::x"
+	r.Findings[0].Fix = "\n::set-output name=x::y\n%0A::error::z"
+	for _, format := range goldenFormats {
+		out := rendered(t, r, format, sampleOptions())
+		for n, line := range strings.Split(out, "\n") {
+			for _, c := range line {
+				if c < ' ' && c != '\t' || c == 0x7f || c >= 0x80 && !printable(c) && c != '\uFEFF' {
+					t.Errorf("%s, line %d: %U in %.200q", format, n+1, c, line)
+					break
+				}
+			}
+			command := strings.HasPrefix(strings.TrimLeft(line, " \t"), "::")
+			if command && (format != "github" || !regexp.MustCompile(`^::(error|warning|notice) (file=docker/Dockerfile,line=[0-9]+,)?title=[^:,]*::`).MatchString(line)) {
+				t.Errorf("%s, line %d is a command: %.200q", format, n+1, line)
+			}
+		}
+	}
+	rows, err := csv.NewReader(strings.NewReader(rendered(t, r, "csv", Options{}))).ReadAll()
+	if err != nil || len(rows) < 10 {
+		t.Fatalf("csv: %d rows, %v", len(rows), err)
+	}
+	for _, row := range rows {
+		for _, cell := range row {
+			if cell != "" && strings.ContainsAny(cell[:1], "=+-@\t\r") {
+				t.Errorf("csv: a formula: %q", cell)
+			}
+		}
+	}
+	md := regexp.MustCompile("`+[^`]*`+").ReplaceAllString(rendered(t, r, "markdown", Options{}), "") // code is shown as it is
+	if strings.Contains(md, "<script") || strings.Contains(md, "</script") || strings.Contains(md, "<b>") {
+		t.Errorf("markdown has markup of the image:\n%s", md)
+	}
+}
+
+// The formats can be read back by what is usual for them.
+func TestFormatsParse(t *testing.T) {
+	r := suppressedSample()
+	for _, format := range []string{"sarif", "gitlab", "gitleaks", "json"} {
+		var v any
+		if err := json.Unmarshal([]byte(rendered(t, r, format, sampleOptions())), &v); err != nil {
+			t.Errorf("%s: %v", format, err)
+		}
+	}
+	for n, line := range strings.Split(strings.TrimSpace(rendered(t, r, "jsonl", Options{})), "\n") {
+		var v struct{ Type string }
+		if err := json.Unmarshal([]byte(line), &v); err != nil || v.Type == "" {
+			t.Errorf("jsonl, line %d: %v: %.100s", n+1, err, line)
+		}
+	}
+	var suites junitSuites
+	if err := xml.Unmarshal([]byte(rendered(t, r, "junit", Options{})), &suites); err != nil {
+		t.Fatal(err)
+	}
+	failures, errs, skipped, cases := 0, 0, 0, 0
+	for _, s := range suites.Suites {
+		for _, c := range s.Cases {
+			cases++
+			if c.Failure != nil {
+				failures++
+			}
+			if c.Error != nil {
+				errs++
+			}
+			if c.Skipped != nil {
+				skipped++
+			}
+		}
+	}
+	if failures != suites.Failures || errs != suites.Errors || cases != suites.Tests || skipped == 0 || errs != len(r.Gaps) {
+		t.Errorf("junit: %d failures, %d errors, %d skipped, %d cases; it says %d, %d, %d", failures, errs, skipped, cases, suites.Failures, suites.Errors, suites.Tests)
+	}
+}
+
+// SARIF keeps to what GitHub takes: relative URIs, a category a run, rules by
+// index, at most 5,000 results.
+func TestSARIF(t *testing.T) {
+	r := suppressedSample()
+	for len(r.Findings) < 6000 {
+		r.Findings = append(r.Findings, r.Findings[0])
+	}
+	var log sarifLog
+	if err := json.Unmarshal([]byte(rendered(t, r, "sarif", sampleOptions())), &log); err != nil {
+		t.Fatal(err)
+	}
+	categories := map[string]bool{}
+	lines, suppressed := 0, 0
+	for _, run := range log.Runs {
+		if categories[run.Automation.ID] {
+			t.Errorf("two runs of the category %s", run.Automation.ID)
+		}
+		categories[run.Automation.ID] = true
+		if len(run.Results) > sarifResults {
+			t.Errorf("%d results", len(run.Results))
+		}
+		for _, res := range run.Results {
+			if run.Tool.Driver.Rules[res.RuleIndex].ID != res.RuleID {
+				t.Errorf("rule %d is not %s", res.RuleIndex, res.RuleID)
+			}
+			for _, l := range append(res.Locations, res.Related...) {
+				u := l.Physical.Artifact.URI
+				if u == "" || strings.HasPrefix(u, "/") || strings.Contains(u, ":") || strings.Contains(u, "..") || strings.ContainsAny(u, " <>\"") {
+					t.Errorf("URI %q", u)
+				}
+				if u == "docker/Dockerfile" {
+					lines++
+				}
+			}
+			suppressed += len(res.Suppressions)
+		}
+	}
+	if len(log.Runs) != len(r.Images) || lines == 0 || suppressed == 0 {
+		t.Errorf("%d runs, %d results at a line of the Dockerfile, %d suppressed", len(log.Runs), lines, suppressed)
+	}
+}
+
+func TestDockerfileLine(t *testing.T) {
+	d := &Dockerfile{Lines: strings.Split(`# syntax=docker/dockerfile:1
+FROM debian
+ENV A=1 \
+    TOKEN=abc
+RUN --mount=type=cache,target=/x set -eux; \
+  # a comment
+  make
+COPY --chown=1 . /app
+copy x /y
+RUN make twice
+RUN make twice
+LABEL token=x`, "\n")}
+	for instruction, want := range map[string]int{
+		"ENV A=1 TOKEN=…(3 characters)":                     3,
+		"RUN /bin/sh -c set -eux;   make # buildkit":        5,
+		"RUN |1 V=2 /bin/sh -c set -eux;   make # buildkit": 5,
+		"COPY . /app # buildkit":                            8,
+		"COPY x /y # buildkit":                              9,
+		"RUN /bin/sh -c make twice # buildkit":              0, // which of the two?
+		"/bin/sh -c #(nop)  LABEL token=y":                  12,
+		"RUN something else":                                0,
+		"":                                                  0,
+	} {
+		if got := d.line(instruction); got != want {
+			t.Errorf("%s: line %d, want %d", instruction, got, want)
+		}
+	}
+}

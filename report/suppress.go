@@ -1,0 +1,30 @@
+package report
+
+// Suppression says why a location does not count: the user has said so, in a
+// file of their own. It stays in the report, and is counted.
+type Suppression struct {
+	By     string `json:"by"`               // the file, and the line of it
+	Reason string `json:"reason,omitempty"` //
+	Owner  string `json:"owner,omitempty"`
+	Until  string `json:"until,omitempty"` // 2006-01-02: the last day on which it counts
+}
+
+// Suppressed reports whether none of a finding's locations counts.
+func (f *Finding) Suppressed() bool {
+	for i := range f.Locations {
+		if f.Locations[i].Suppressed == nil {
+			return false
+		}
+	}
+	return len(f.Locations) > 0
+}
+
+// suppressed counts the findings that are.
+func (r *Report) suppressed() (n int) {
+	for i := range r.Findings {
+		if r.Findings[i].Suppressed() {
+			n++
+		}
+	}
+	return n
+}
