@@ -41,8 +41,13 @@ func (j *imageJoin) finding(m *BlobMatch, loc report.Location, instruction, targ
 	worst(f, m)
 	loc.Fingerprint = fingerprint(m.Rule, string(loc.Place), m.Path, m.Short)
 	j.secrets.name(m.Rule, m.Secret, loc.Fingerprint)
-	if m.Public != "" && f.Info == "" && len(f.Locations) == 0 {
-		j.pending = append(j.pending, func() { f.Note = j.withPartner(f.Note, m.Public) })
+	if m.Public != "" && !j.paired[f] {
+		j.paired[f] = true
+		j.pending = append(j.pending, func() {
+			if f.Info == "" {
+				f.Note = j.withPartner(f.Note, publicKey{loc.Image, m.Public})
+			}
+		})
 	}
 	i := len(f.Locations)
 	f.Locations = append(f.Locations, loc)

@@ -108,7 +108,8 @@ type scan struct {
 	mask      *masker
 	locations int
 
-	publics map[string][]partner // public keys and certificates, by their ID
+	publics map[publicKey][]partner
+	paired  map[*report.Finding]bool // that have asked for their partner
 }
 
 func newScan(o Options) (*scan, error) {
@@ -135,7 +136,8 @@ func newScan(o Options) (*scan, error) {
 	if o.Open.UserAgent == "" {
 		o.Open.UserAgent = "leakscan/" + o.Version
 	}
-	s := &scan{o: o, scanner: scanner, secrets: o.Secrets, started: time.Now(), findings: map[string]*report.Finding{}, masked: map[string]string{}}
+	s := &scan{o: o, scanner: scanner, secrets: o.Secrets, started: time.Now(), findings: map[string]*report.Finding{}, masked: map[string]string{},
+		publics: map[publicKey][]partner{}, paired: map[*report.Finding]bool{}}
 	if s.secrets == nil {
 		s.secrets = &Vault{}
 	}

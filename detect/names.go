@@ -41,10 +41,14 @@ func startsWithWord(re *syntax.Regexp) bool {
 	return true
 }
 
+// maxGapReach is how far from its value a name may be: every long word costs a
+// look at so many bytes. Of the default rules it is at most 275.
+const maxGapReach = 400
+
 // isNamed reports whether the plan's literals can be looked for before long
 // words only.
 func (p *plan) isNamed() bool {
-	return p.assign != nil && p.assign.word && p.assign.filler.within(&nameFiller) &&
+	return p.assign != nil && p.assign.word && p.assign.opReach <= maxGapReach && p.assign.filler.within(&nameFiller) &&
 		!slices.ContainsFunc(p.literals, func(l literal) bool {
 			// So that it ends before the filler begins.
 			return l.word > 0 || l.back != nil || l.sets[len(l.sets)-1].meets(&nameFiller)

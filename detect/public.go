@@ -42,6 +42,11 @@ func MayHavePublicKey(name string) bool {
 // hundred, none of which belongs to a key in the image.
 const maxPublicKeys = 8
 
+const (
+	maxName    = 253      // of a host (RFC 1035)
+	maxPrivate = 16 << 10 // bytes in DER: RSA of 16,384 bits has 9,300, and larger ones take seconds to read
+)
+
 // PublicKeys finds the public keys and certificates in a file: in PEM, in DER,
 // as OpenSSH writes them. It gives the first eight.
 func PublicKeys(text []byte) (keys []PublicKey) {
@@ -55,6 +60,9 @@ func PublicKeys(text []byte) (keys []PublicKey) {
 			name := c.Subject.CommonName
 			if len(c.DNSNames) > 0 {
 				name = c.DNSNames[0]
+			}
+			if len(name) > maxName {
+				name = ""
 			}
 			add("certificate", name, publicID(c.RawSubjectPublicKeyInfo))
 		}
@@ -171,7 +179,7 @@ func publicOfPEM(secret []byte) string {
 	body, _, _ := bytes.Cut(rest, []byte("-----"))
 	der, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(string(compactPEM(body)), "="))
 	switch {
-	case err != nil:
+	case err != nil || len(der) > maxPrivate:
 		return ""
 	case bytes.HasPrefix(der, []byte("openssh-key-v1\x00")):
 		return publicOfOpenSSH(der)

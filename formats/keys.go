@@ -57,7 +57,7 @@ func keys(d *doc) {
 			h.Note, h.Encrypted = "encrypted with a passphrase", true
 		}
 		d.add(h)
-	case pgpSecret(t):
+	case pgpSecret(t, true):
 		d.add(Hit{Rule: ruleGPGRing, From: 0, To: len(t)})
 	}
 	if d.binary || len(t) == 0 {
@@ -206,8 +206,9 @@ func hdrLen(t []byte) int {
 }
 
 // pgpSecret reports whether a file begins with a secret-key packet of OpenPGP
-// (RFC 9580, 4.2): tag 5 or 7, a version, and a time since 1995.
-func pgpSecret(t []byte) bool {
+// (RFC 9580, 4.2): tag 5 or 7, a version, and a time since 1995. whole: it is all
+// of the file, so it has the whole packet.
+func pgpSecret(t []byte, whole bool) bool {
 	if len(t) < 32 {
 		return false
 	}
@@ -217,7 +218,7 @@ func pgpSecret(t []byte) bool {
 		i = 2
 	case c == 0x95 || c == 0x9d:
 		i = 3
-		if n := int(binary.BigEndian.Uint16(t[1:])); n > len(t) {
+		if n := int(binary.BigEndian.Uint16(t[1:])); whole && n > len(t) {
 			return false
 		}
 	case c == 0xc5 || c == 0xc7:

@@ -85,6 +85,9 @@ func calls(d *doc) {
 			continue
 		}
 		l := logins[s.word-tools]
+		if string(t[s.at:s.at+len(l.name)]) != l.name {
+			continue // case counts
+		}
 		if s.at > 0 && l.name[0] >= 'a' && isNamePart(t[s.at-1]) && t[s.at-1] != '.' {
 			continue
 		}

@@ -44,8 +44,10 @@ func wantsKey(p, head []byte) bool {
 		return bytes.HasPrefix(head, []byte("== ed25519v1-secret"))
 	case 'u':
 		return bytes.HasPrefix(head, []byte("untrusted comment: "))
-	case '(', 'K', 'C':
-		return bytes.Contains(p, []byte("private-keys-v1.d"))
+	case '(':
+		return bytes.HasPrefix(head, []byte("(1")) || bytes.HasPrefix(head, []byte("(2")) || bytes.HasPrefix(head, []byte("(pr"))
+	case 'K', 'C':
+		return bytes.HasPrefix(head, []byte("Key: (")) || bytes.HasPrefix(head, []byte("Created: "))
 	case 5:
 		return head[1] == 2
 	case 0xFE:
@@ -55,7 +57,7 @@ func wantsKey(p, head []byte) bool {
 	case 0x30:
 		return head[1] == 0x82 || head[1] == 0x81 || head[1] < 0x80
 	case 0x94, 0x95, 0x9c, 0x9d, 0xc5, 0xc7:
-		return pgpSecret(append(head[:len(head):len(head)], make([]byte, 32)...))
+		return pgpSecret(append(head[:len(head):len(head)], make([]byte, 32)...), false)
 	case '-':
 		return bytes.Contains(p, []byte("ssh_host_")) || bytes.HasPrefix(head, []byte("-----BEGIN OpenVPN"))
 	case '#':

@@ -99,14 +99,14 @@ func defaults(d *doc) {
 			return
 		}
 		at += i
-		if at == 0 || strings.IndexByte(" \t\r\n\"':=", t[at-1]) < 0 {
+		if at == 0 || strings.IndexByte(" \t\r\n\f\v\"':=", t[at-1]) < 0 {
 			continue
 		}
 		m := defaultValue().FindSubmatchIndex(t[at:min(len(t), at+200)])
 		if m == nil {
 			continue
 		}
-		lo := max(0, at-100)
+		lo := max(0, at-240)
 		k := settingBefore().FindSubmatch(t[lo:at])
 		if k == nil {
 			continue

@@ -8,8 +8,8 @@ import (
 )
 
 // Tools that package shellflow does not know, and lines that are no shell: a
-// pattern each, whose group is the password. They are run on texts that have
-// one of the words before them.
+// pattern each, whose group is the password. They are run around
+// the words before them, of which every match has one, in any case.
 var toolPatterns = sync.OnceValue(func() []toolPattern {
 	const word = `(?:'([^'\n]{4,100})'|"([^"\n$]{4,100})"|([^\s'"$<>|;&]{4,100}))`
 	var ps []toolPattern
@@ -27,24 +27,24 @@ var toolPatterns = sync.OnceValue(func() []toolPattern {
 		{"requirepass", `--requirepass\s+` + word},
 		{"masterauth", `--masterauth\s+` + word},
 		{"http-basic", `\bhttp-basic\.\S{3,100}\s+\S{1,60}\s+` + word},
-		{"bundle config", `\bbundle\s+config\s+(?:set\s+)?(?:--\w{4,8}\s+)?[a-z0-9.-]{4,60}\.[a-z]{2,10}\s+["']?[^\s:"']{1,60}:([^\s"'$]{4,100})`},
-		{"configure set", `\bconfigure\s+set\s+(?:\S{1,40}\.)?(?:aws_secret_access_key|aws_session_token|secret_access_key)\s+` + word},
-		{"add-authtoken", `\b(?:add-)?authtoken\s+([A-Za-z0-9_]{20,60})`},
-		{"SUSEConnect", `\bSUSEConnect\b[^\n]{0,200}?\s(?:-r|--regcode)\s*=?` + word},
-		{"pro attach", `\bpro\s+attach\s+(?:--[a-z-]{4,20}\s+)?([A-Za-z0-9]{24,40})\b`},
-		{"ua attach", `\bua\s+attach\s+([A-Za-z0-9]{24,40})\b`},
+		{"bundle", `\bbundle\s+config\s+(?:set\s+)?(?:--\w{4,8}\s+)?[a-z0-9.-]{4,60}\.[a-z]{2,10}\s+["']?[^\s:"']{1,60}:([^\s"'$]{4,100})`},
+		{"secret_access_key|aws_session_token", `\bconfigure\s+set\s+(?:\S{1,40}\.)?(?:aws_secret_access_key|aws_session_token|secret_access_key)\s+` + word},
+		{"add-authtoken|ngrok", `\b(?:add-)?authtoken\s+([A-Za-z0-9_]{20,60})`},
+		{"suseconnect", `\bSUSEConnect\b[^\n]{0,200}?\s(?:-r|--regcode)\s*=?` + word},
+		{"attach", `\bpro\s+attach\s+(?:--[a-z-]{4,20}\s+)?([A-Za-z0-9]{24,40})\b`},
+		{"attach", `\bua\s+attach\s+([A-Za-z0-9]{24,40})\b`},
 		{"mysqladmin", `\bmysqladmin\b[^\n]{0,200}?\spassword\s+` + word},
-		{"net use", `(?i)\bnet\s+use\s+\S{1,60}\s+\\\\\S{3,200}\s+(?:/user:\S{1,60}\s+)?([^\s/*"'%]{4,60})`},
-		{"net user", `(?i)\bnet\s+user\s+\S{1,60}\s+([^\s/*"'%]{4,60})`},
+		{"net us|net  us|net\tus", `(?i)\bnet\s+use\s+\S{1,60}\s+\\\\\S{3,200}\s+(?:/user:\S{1,60}\s+)?([^\s/*"'%]{4,60})`},
+		{"net us|net  us|net\tus", `(?i)\bnet\s+user\s+\S{1,60}\s+([^\s/*"'%]{4,60})`},
 		{"cmdkey", `(?i)\bcmdkey\b[^\n]{0,200}?/pass:` + word},
-		{"ConvertTo-SecureString", `(?i)ConvertTo-SecureString\s+(?:-String\s+)?["']([^"'\n$]{4,100})["']`},
-		{"keystorePassword", `(?i)-Djavax\.net\.ssl\.(?:key|trust)StorePassword=([^\s"'$]{4,100})`},
-		{"storepass", `-(?:src|dest)?(?:store|key)pass(?::\w+)?\s+` + word},
-		{"Connect-VIServer|connect-viserver", `(?i)connect-viserver\b[^\n]{0,200}?\s-password\s+` + word},
-		{"sexec|sExec|SEXEC", `(?i)\bpsexec(?:64)?(?:\.exe)?\s[^\n]{0,200}?\s-p\s+` + word},
-		{"operator unseal", `\boperator\s+unseal\s+([A-Za-z0-9+/]{40,48}=?)`},
-		{"--password", `--(?:password|passwd|pass|token|api-key|secret|auth-token)[= ]` + word},
-		{"Credential(", `(?i)new-object\s+\S{0,60}PSCredential[^\n]{0,100}ConvertTo-SecureString\s+["']([^"'\n$]{4,100})["']`},
+		{"convertto-securestring", `(?i)ConvertTo-SecureString\s+(?:-String\s+)?["']([^"'\n$]{4,100})["']`},
+		{"storepassword=", `(?i)-Djavax\.net\.ssl\.(?:key|trust)StorePassword=([^\s"'$]{4,100})`},
+		{"storepass|keypass", `-(?:src|dest)?(?:store|key)pass(?::\w+)?\s+` + word},
+		{"connect-viserver", `(?i)connect-viserver\b[^\n]{0,200}?\s-password\s+` + word},
+		{"psexec", `(?i)\bpsexec(?:64)?(?:\.exe)?\s[^\n]{0,200}?\s-p\s+` + word},
+		{"unseal", `\boperator\s+unseal\s+([A-Za-z0-9+/]{40,48}=?)`},
+		{"--pass|--token|--api-key|--secret|--auth-token", `--(?:password|passwd|pass|token|api-key|secret|auth-token)[= ]` + word},
+		{"pscredential", `(?i)new-object\s+\S{0,60}PSCredential[^\n]{0,100}ConvertTo-SecureString\s+["']([^"'\n$]{4,100})["']`},
 	} {
 		ps = append(ps, toolPattern{strings.Split(t[0], "|"), regexp.MustCompile(t[1])})
 	}
@@ -52,7 +52,7 @@ var toolPatterns = sync.OnceValue(func() []toolPattern {
 })
 
 type toolPattern struct {
-	words []string // it is run on texts with one of them
+	words []string // a match has one of them, in any case
 	re    *regexp.Regexp
 }
 

@@ -1,9 +1,12 @@
 package formats
 
-import "sync"
+import (
+	"strings"
+	"sync"
+)
 
 // Words that call for a closer look: a tool's name, a call. Each has at least
-// four bytes, and case counts.
+// four bytes. They are found in any case.
 
 // wordIndex finds the words of a list in a text, all of them in one pass.
 type wordIndex struct {
@@ -18,10 +21,11 @@ type spot struct{ word, at int }
 const wordBytes = 4 // that are looked up
 
 func newWordIndex(words []string) *wordIndex {
-	x := &wordIndex{words: words}
+	x := &wordIndex{words: make([]string, len(words))}
 	buckets := 1
 	for i, w := range words {
-		b := &x.table[x.hash([]byte(w[:wordBytes]))]
+		x.words[i] = strings.ToLower(w)
+		b := &x.table[x.hash([]byte(w))]
 		if *b == 0 {
 			*b = uint8(buckets)
 			buckets = min(buckets+1, len(x.buckets)-1) // the last may be shared
@@ -31,9 +35,10 @@ func newWordIndex(words []string) *wordIndex {
 	return x
 }
 
+// hash is of the first four bytes, whatever their case.
 func (x *wordIndex) hash(b []byte) uint32 {
 	_ = b[3]
-	return (uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24) * 0x9E3779B1 >> (32 - 12)
+	return ((uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24) | 0x20202020) * 0x9E3779B1 >> (32 - 12)
 }
 
 // in returns where the words are in t, by rising place.
@@ -45,7 +50,7 @@ func (x *wordIndex) in(t []byte) []spot {
 			continue
 		}
 		for _, w := range x.buckets[b] {
-			if has := x.words[w]; len(t)-i >= len(has) && string(t[i:i+len(has)]) == has {
+			if has := x.words[w]; len(t)-i >= len(has) && foldEq(t[i:i+len(has)], has) {
 				spots = append(spots, spot{int(w), i})
 			}
 		}
@@ -83,13 +88,17 @@ func (d *doc) calls() []spot {
 }
 
 // windowsAround gives the text around places, which rise: so many bytes before
-// and behind them and on to the ends of lines, merged where they meet.
+// and behind them and on to the ends of lines or, in long ones, of words, merged
+// where they meet.
 func windowsAround(t []byte, places []int, before, behind int) (windows [][2]int) {
 	for _, at := range places {
 		lo := max(0, at-before)
 		lo -= len(lineBefore(t, lo))
 		hi := min(len(t), at+behind)
 		for end := min(len(t), hi+1024); hi < end && t[hi] != '\n'; {
+			hi++
+		}
+		for end := min(len(t), hi+256); hi < end && t[hi] > ' '; {
 			hi++
 		}
 		if n := len(windows); n > 0 && windows[n-1][1] >= lo {
