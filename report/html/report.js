@@ -54,7 +54,7 @@ let query = '', info = data.all, words = [];
 
 function layerWords(key) {
   const [image, layer] = key.split('.');
-  const where = layer === '-1' ? 'config and metadata' : layer === '0' ? 'a layer of unknown position' : 'layer ' + layer;
+  const where = layer === '-1' ? 'not in a layer' : layer === '0' ? 'a layer of unknown position' : 'layer ' + layer;
   return where + (data.images.length > 1 ? ' of ' + imageLabel(+image) : '');
 }
 
@@ -143,8 +143,15 @@ if ('IntersectionObserver' in window) {
 
 // --- a finding ---------------------------------------------------------------
 
+// foremost is the place that stands for a finding: the first that the filters
+// leave.
+function foremost(f) {
+  const places = groups.filter(g => g.place && g.on.size);
+  return f.locations.find(l => places.every(g => g.place(l, g.on))) || f.locations[0];
+}
+
 function row(at) {
-  const i = shown[at], f = findings[i], first = f.locations[0], sev = severity(f);
+  const i = shown[at], f = findings[i], first = foremost(f), sev = severity(f);
   const where = el('span', {class: 'where'});
   if (first) {
     where.append(el('span', {class: 'path'}, first.before, el('b', {}, first.path, first.at), first.after));
@@ -393,7 +400,7 @@ function strips() {
 function strip(i) {
   const ol = el('ol', {class: 'strip', 'aria-label': 'Layers, the lowest first'});
   for (const l of data.images[i].layers) ol.append(block(i, String(l.n), 'layer ' + l.n, l));
-  for (const k of ['0', '-1']) if (layerCounts().has(i + '.' + k)) ol.append(block(i, k, k === '0' ? 'unknown layer' : 'config and metadata', null));
+  for (const k of ['0', '-1']) if (layerCounts().has(i + '.' + k)) ol.append(block(i, k, k === '0' ? 'unknown layer' : 'not in a layer', null));
   return ol;
 }
 
