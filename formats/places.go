@@ -54,7 +54,7 @@ var packageTrees = sync.OnceValue(func() *regexp.Regexp {
 })
 
 var fixtures = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`/(?:__?tests?__?|tests?|testing|testdata|test[_-][^/]*|[^/]*[_-]tests?|testsuite|unittests?|specs?|fixtures?|__fixtures__|mocks?|__mocks__|examples?|samples?|demos?|docs?|documentation|man|gtk-doc|doc-base|benchmarks?|bench|cookbook|snippets|licenses?|e2e|hack|contrib|distro|\.github|playbooks|molecule|vagrant|[^/]*fake[^/]*)/|(?:^|[/_-])(?:readme|changelog|changes|news|contributing|license|copyright)(?:[._-][^/]*)?$|/(?:history|security)(?:\.(?:md|txt|rst|html))?$|\.(?:md|markdown|rst|adoc|html?|1|3|5|7|8|txt\.gz|gz|xsd|dtd|pod)$|[._-](?:test|tests|spec|mock)s?\.[a-z0-9]+$|(?:swagger|openapi)[^/]*\.(?:ya?ml|json)$|fake[^/]*$|docker-compose[^/]*\.ya?ml$|[a-z]+-compose\.ya?ml$|/test_[^/]*$`)
+	return regexp.MustCompile(`/(?:__?tests?__?|tests?|testing|testdata|test[_-][^/]*|[^/]*[_-]tests?|testsuite|unittests?|specs?|fixtures?|__fixtures__|mocks?|__mocks__|examples?|samples?|demos?|docs?|documentation|recordings?|cassettes?|scripts|man|gtk-doc|doc-base|benchmarks?|bench|cookbook|snippets|licenses?|e2e|hack|contrib|distro|\.github|playbooks|molecule|vagrant|[^/]*fake[^/]*)/|(?:^|[/_-])(?:readme|changelog|changes|news|contributing|license|copyright)(?:[._-][^/]*)?$|/(?:history|security)(?:\.(?:md|txt|rst|html))?$|\.(?:md|markdown|rst|adoc|html?|1|3|5|7|8|txt\.gz|gz|xsd|dtd|pod)$|[._-](?:test|tests|spec|mock)s?\.[a-z0-9]+$|(?:swagger|openapi)[^/]*\.(?:ya?ml|json)$|fake[^/]*$|\.(?:example|sample|template)$|docker-compose[^/]*\.ya?ml$|[a-z]+-compose\.ya?ml$|/test_[^/]*$`)
 })
 
 // Source reports whether a file is a program, a text or data of one, by its
