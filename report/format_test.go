@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -230,5 +233,47 @@ LABEL token=x`, "\n")}
 		if got := d.line(instruction); got != want {
 			t.Errorf("%s: line %d, want %d", instruction, got, want)
 		}
+	}
+}
+
+// TestSARIFValidator asks Microsoft's validator, with the rules that GitHub
+// asks for, where LEAKSCAN_SARIF names it (sarif-multitool, from npm).
+func TestSARIFValidator(t *testing.T) {
+	tool := os.Getenv("LEAKSCAN_SARIF")
+	if tool == "" {
+		if os.Getenv("LEAKSCAN_E2E") == "require" {
+			t.Fatal("LEAKSCAN_SARIF is not set")
+		}
+		t.Skip("LEAKSCAN_SARIF is not set: SARIF is not validated")
+	}
+	for name, r := range map[string]*Report{"sample": suppressedSample(), "clean": cleanSample()} {
+		file := filepath.Join(t.TempDir(), name+".sarif")
+		if err := os.WriteFile(file, []byte(rendered(t, r, "sarif", sampleOptions())), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(tool, "validate", file, "--rule-kind", "Sarif;Ghas")
+		cmd.Env = append(os.Environ(), "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1")
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "Analysis completed successfully") || strings.Contains(string(out), ": error ") || strings.Contains(string(out), ": warning ") {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+}
+
+// BenchmarkWrite is what a report of 20,000 findings costs in each format.
+func BenchmarkWrite(b *testing.B) {
+	r := sample()
+	for len(r.Findings) < 20_000 {
+		r.Findings = append(r.Findings, r.Findings[:min(5, 20_000-len(r.Findings))]...)
+	}
+	r.Images = r.Images[:2]
+	for _, format := range Formats() {
+		b.Run(format, func(b *testing.B) {
+			for b.Loop() {
+				if err := Write(io.Discard, r, format, sampleOptions()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

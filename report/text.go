@@ -38,7 +38,9 @@ const (
 	minWidth     = 40
 	proseWidth   = 100 // prose is hard to read in longer lines
 
-	maxAlso        = 10 // further locations of a finding
+	maxFrames      = 20  // findings that are told in full
+	maxRows        = 200 // that are told in a line each behind those
+	maxAlso        = 10  // further locations of a finding
 	maxGaps        = 20
 	maxInstruction = 3 // lines of an instruction, where it is not in a table
 	maxNames       = 3 // images named in the verdict
@@ -89,8 +91,12 @@ func (p *printer) report() {
 	if len(r.Images) > 0 {
 		p.line("")
 	}
-	for _, f := range shown {
+	for _, f := range shown[:min(len(shown), maxFrames)] {
 		p.finding(f)
+		p.line("")
+	}
+	if len(shown) > maxFrames {
+		p.table(shown[maxFrames:])
 		p.line("")
 	}
 	if len(r.Gaps) > 0 {
@@ -119,6 +125,28 @@ func (p *printer) shown() []*Finding {
 		}
 	}
 	return fs
+}
+
+// table writes findings in a line each: a reader of twenty frames has seen what
+// there is to see.
+func (p *printer) table(fs []*Finding) {
+	p.line(p.paint(bold, fmt.Sprintf("and %s more", counted(len(fs), "finding"))))
+	title := 0
+	for _, f := range fs[:min(len(fs), maxRows)] {
+		title = min(max(title, Columns(Escape(f.Title))), 32)
+	}
+	for i, f := range fs {
+		if i == maxRows {
+			p.line(fmt.Sprintf("  and %s more (-o json has all)", thousands(int64(len(fs)-maxRows))))
+			return
+		}
+		severity := Escape(cmp.Or(string(f.Severity), "unrated"))
+		where := ""
+		if len(f.Locations) > 0 {
+			where = whereWords(&f.Locations[0], max(p.width-14-title, 24))
+		}
+		p.line("  " + p.paint(severityStyle(f.Severity), severity) + Pad("", max(10-Columns(severity), 1)) + Pad(Truncate(Escape(f.Title), title), title) + "  " + where)
+	}
 }
 
 // image writes what was scanned and where it came from.

@@ -347,3 +347,26 @@ func poison(v reflect.Value, s string) {
 		}
 	}
 }
+
+// Behind twenty findings a line each is enough, and none is left out of the
+// count.
+func TestManyFindings(t *testing.T) {
+	r := sample()
+	for len(r.Findings) < 250 {
+		r.Findings = append(r.Findings, r.Findings[len(r.Findings)%5])
+	}
+	out := text(t, r, TextOptions{Width: 100})
+	if n := strings.Count(out, "\n  fix "); n > maxFrames {
+		t.Errorf("%d frames", n)
+	}
+	for _, want := range []string{"and 230 findings more\n", "  and 30 more (-o json has all)\n", "250 findings ("} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in it", want)
+		}
+	}
+	for _, l := range strings.Split(out, "\n") {
+		if Columns(l) > 100 && strings.HasPrefix(l, "  critical") {
+			t.Errorf("%d columns: %s", Columns(l), l)
+		}
+	}
+}

@@ -176,7 +176,7 @@ func (a *app) rootCommand() *cobra.Command {
 // warnOfVariables tells of LEAKSCAN_ variables that no command has a flag for:
 // one that is misspelt would be ignored without a word.
 func (a *app) warnOfVariables(root *cobra.Command) {
-	known := map[string]bool{"LEAKSCAN_E2E": true, "LEAKSCAN_BENCH": true, // of the tests
+	known := map[string]bool{"LEAKSCAN_E2E": true, "LEAKSCAN_BENCH": true, "LEAKSCAN_CHROMIUM": true, "LEAKSCAN_SARIF": true, // of the tests
 		"LEAKSCAN_INSIDE": true} // set for what runs behind a gate
 	for _, c := range append(root.Commands(), root) {
 		c.Flags().VisitAll(func(f *pflag.Flag) { known[variable(f)] = true })
