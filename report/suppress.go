@@ -9,6 +9,21 @@ type Suppression struct {
 	Until  string `json:"until,omitempty"` // 2006-01-02: the last day on which it counts
 }
 
+// words says it in a line.
+func (s *Suppression) words() string {
+	w := "by " + Escape(s.By)
+	if s.Reason != "" {
+		w += ": " + Escape(s.Reason)
+	}
+	if s.Owner != "" {
+		w += ", says " + Escape(s.Owner)
+	}
+	if s.Until != "" {
+		w += ", until " + Escape(s.Until)
+	}
+	return w
+}
+
 // Suppressed reports whether none of a finding's locations counts.
 func (f *Finding) Suppressed() bool {
 	for i := range f.Locations {

@@ -187,6 +187,9 @@ func (p *printer) finding(f *Finding) {
 	if f.Info != "" {
 		p.labelled("harmless", wrap(Escape(f.Info), p.prose-labelWidth)...)
 	}
+	if f.Suppressed() {
+		p.labelled("ignored", wrap(f.Locations[0].Suppressed.words(), p.prose-labelWidth)...)
+	}
 	if f.Note != "" {
 		p.labelled("note", wrap(Escape(f.Note), p.prose-labelWidth)...)
 	}

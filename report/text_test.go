@@ -348,6 +348,16 @@ func poison(v reflect.Value, s string) {
 	}
 }
 
+// What is suppressed is shown when it is asked for, with who said so.
+func TestSuppressedText(t *testing.T) {
+	if out := text(t, suppressedSample(), TextOptions{}); !strings.Contains(out, "1 finding suppressed by your own files (--all)") || strings.Contains(out, "ignored") {
+		t.Error(out)
+	}
+	if out := text(t, suppressedSample(), TextOptions{All: true}); !strings.Contains(out, "  ignored by .leakscanignore:3: revoked \\x1b[2J| <b>, says @team, until 2027-01-01") {
+		t.Error(out)
+	}
+}
+
 // Behind twenty findings a line each is enough, and none is left out of the
 // count.
 func TestManyFindings(t *testing.T) {
