@@ -213,7 +213,7 @@ func (e *entry) suppressed() *Suppression { return e.locations[0].Suppressed }
 
 // fails reports whether it is what a gate stops for.
 func (e *entry) fails(t Threshold) bool {
-	return e.suppressed() == nil && t.Reached(e.Severity, e.Confidence)
+	return e.suppressed() == nil && t.leak(e.Finding)
 }
 
 // where is a location in words, without the image.

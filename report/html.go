@@ -270,7 +270,7 @@ func (f *Finding) counts() bool { return f.Severity != SeverityInfo && !f.Suppre
 
 // leak goes by what [Report.Verdict] does.
 func (h *htmlPage) leak(f *Finding) bool {
-	return h.o.Threshold.Reached(f.Severity, f.Confidence) && !f.Suppressed()
+	return h.o.Threshold.leak(f)
 }
 
 func (h *htmlPage) thresholdWords(leaks int) string {

@@ -297,7 +297,7 @@ func TestHTMLIsInert(t *testing.T) {
 			r.Gaps[i].Tried = []Attempt{{evil, evil}}
 		}
 		r.Findings[0].Locations[0].Suppressed = &Suppression{evil, evil, evil, evil}
-		data, all := checkPage(t, toHTML(t, r, HTMLOptions{All: true, Threshold: Threshold{Severity(evil), Confidence(evil)}}))
+		data, all := checkPage(t, toHTML(t, r, HTMLOptions{All: true, Threshold: Threshold{Severity: Severity(evil), Confidence: Confidence(evil)}}))
 		for _, f := range data.Findings {
 			if f.Secret != Escape(evil) || f.Key != Escape(evil) || data.Texts[f.Fix] != Escape(evil) || f.Locations[0].Path != Escape(evil) {
 				t.Errorf("%q became %+v", evil, f)

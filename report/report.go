@@ -77,6 +77,7 @@ type Layer struct {
 	Files       int64  `json:"files"`                 // regular files
 	Instruction string `json:"instruction,omitempty"` // the history entry that made it
 	Findings    int    `json:"findings"`              // findings with a location in this layer
+	Base        bool   `json:"base,omitempty"`        // it is one of the base image's
 }
 
 // Finding is one secret. The same secret in many places is one finding with
@@ -113,6 +114,7 @@ type Location struct {
 	Fingerprint string    `json:"fingerprint"`
 	Extract     string    `json:"extract,omitempty"` // the command that shows it
 
+	Base       bool         `json:"base,omitempty"`       // it is of the base image; see [Report.MarkBase]
 	Suppressed *Suppression `json:"suppressed,omitempty"` // nil: it counts
 }
 
@@ -259,6 +261,15 @@ func (c Confidence) Rank() int {
 type Threshold struct {
 	Severity   Severity   // "": medium; "never": nothing is
 	Confidence Confidence // "": medium
+	Base       Severity   // in place of Severity for what is all of the base image; "": the same
+}
+
+// leak reports whether a finding is one: see Reached. What is suppressed is none.
+func (t Threshold) leak(f *Finding) bool {
+	if t.Base != "" && f.Inherited() {
+		t.Severity = t.Base
+	}
+	return !f.Suppressed() && t.Reached(f.Severity, f.Confidence)
 }
 
 // Reached reports whether a finding of this severity and confidence is a leak.
@@ -307,7 +318,7 @@ func (r *Report) Verdict(t Threshold) Verdict {
 		v |= Incomplete
 	}
 	for i := range r.Findings {
-		if f := &r.Findings[i]; t.Reached(f.Severity, f.Confidence) && !f.Suppressed() {
+		if t.leak(&r.Findings[i]) {
 			return v | Leaks
 		}
 	}

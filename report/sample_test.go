@@ -38,17 +38,17 @@ func sample() *Report {
 				}},
 				Digest: digest(50), ConfigDigest: digest(51),
 				Layers: []Layer{
-					{1, digest(1), digest(11), "gzip", 29_126_484, 74_801_152, 3391, "ADD rootfs.tar.xz / # buildkit", 0},
-					{2, digest(2), digest(12), "zstd", 1_203, 4_096, 2, "COPY .env credentials.json /app/ # buildkit", 4},
-					{3, digest(3), digest(13), "gzip", 312, 1_024, 0, "RUN /bin/sh -c set -eux; rm /app/.env; apt-get update && apt-get install -y --no-install-recommends curl ca-certificates # buildkit", 1},
-					{4, digest(4), "", "", 912_034_112, 0, 0, "COPY --from=build /out \t/out\n::error::forged # buildkit", 0},
+					{1, digest(1), digest(11), "gzip", 29_126_484, 74_801_152, 3391, "ADD rootfs.tar.xz / # buildkit", 0, false},
+					{2, digest(2), digest(12), "zstd", 1_203, 4_096, 2, "COPY .env credentials.json /app/ # buildkit", 4, false},
+					{3, digest(3), digest(13), "gzip", 312, 1_024, 0, "RUN /bin/sh -c set -eux; rm /app/.env; apt-get update && apt-get install -y --no-install-recommends curl ca-certificates # buildkit", 1, false},
+					{4, digest(4), "", "", 912_034_112, 0, 0, "COPY --from=build /out \t/out\n::error::forged # buildkit", 0, false},
 				},
 			},
 			{
 				Reference: "myapp:1.4", Platform: "linux/arm64",
 				Source: Source{Kind: "registry", Detail: "ghcr.io"}, Digest: digest(60), ConfigDigest: digest(61),
 				Layers: []Layer{
-					{1, digest(1), digest(1), "none", 1_000_000, 1_000_000, 12, "", 1},
+					{1, digest(1), digest(1), "none", 1_000_000, 1_000_000, 12, "", 1, false},
 				},
 			},
 			{

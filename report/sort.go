@@ -8,7 +8,8 @@ import (
 // Sort puts a report into its one order, so that equal scans give equal bytes
 // however their workers raced:
 //
-//   - findings: most severe first, then by first location, rule and fingerprint;
+//   - findings: one's own before those of the base image; most severe first, then
+//     by first location, rule and fingerprint;
 //   - locations in a finding: by image; within an image the config, its
 //     history, the layers from the lowest up, the manifest's annotations, the
 //     attestations; within those by path, line, column and offset;
@@ -35,6 +36,9 @@ func (r *Report) Sort() {
 }
 
 func compareFindings(a, b Finding) int {
+	if c := b2i(a.Inherited()) - b2i(b.Inherited()); c != 0 {
+		return c
+	}
 	if c := cmp.Compare(b.Severity.Rank(), a.Severity.Rank()); c != 0 {
 		return c
 	}
@@ -81,6 +85,7 @@ func compareLocations(a, b Location) int {
 		cmp.Compare(a.FateLayer, b.FateLayer),
 		cmp.Compare(a.Fingerprint, b.Fingerprint),
 		cmp.Compare(a.Extract, b.Extract),
+		cmp.Compare(b2i(a.Base), b2i(b.Base)),
 		comparePointers(a.Suppressed, b.Suppressed, compareSuppressions),
 		comparePointers(a.Layer, b.Layer, compareLayerRefs),
 		cmp.Compare(a.Instruction, b.Instruction),

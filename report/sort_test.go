@@ -100,6 +100,8 @@ func total[T any](t *testing.T, compare func(a, b T) int) {
 		switch f := reflect.ValueOf(&other).Elem().Field(i); {
 		case f.Type() == reflect.TypeFor[Preview]():
 			f.Set(reflect.ValueOf(Preview{"x"}))
+		case f.Kind() == reflect.Bool:
+			f.SetBool(true)
 		case f.Kind() == reflect.String:
 			f.SetString("x")
 		case f.CanInt():

@@ -187,6 +187,9 @@ func (p *printer) finding(f *Finding) {
 	if f.Info != "" {
 		p.labelled("harmless", wrap(Escape(f.Info), p.prose-labelWidth)...)
 	}
+	if f.Inherited() {
+		p.labelled("from", "the base image: mend it there, or build on another")
+	}
 	if f.Suppressed() {
 		p.labelled("ignored", wrap(f.Locations[0].Suppressed.words(), p.prose-labelWidth)...)
 	}

@@ -31,7 +31,7 @@ func (a *app) demoCommand() *cobra.Command {
 				name = save
 			}
 			found := 0
-			err := a.report(&f, func(o leakscan.Options) (*report.Report, error) {
+			err := a.report(c.Context(), &f, func(o leakscan.Options) (*report.Report, error) {
 				o.Open.Stdin = bytes.NewReader(image)
 				src, err := layerwalk.Open(c.Context(), "-", o.Open)
 				if err != nil {

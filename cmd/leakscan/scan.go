@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +36,8 @@ type scanFlags struct {
 	workers       int
 	maxBytes      int64
 	config        string // of scan only
+	base          string
+	failOnBase    string
 	baseline      string
 	ignoreFile    string
 	dockerfile    string
@@ -61,6 +64,8 @@ func (f *scanFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.failOn, "fail-on", "medium", "exit with 1 for findings of this `severity` and above: low, medium, high, critical, never")
 	fs.StringVar(&f.minConfidence, "min-confidence", "medium", "and of this `confidence` and above: low, medium, high")
 	fs.BoolVar(&f.all, "all", false, "show what is known to be harmless, too: placeholders, published examples, the tests of packages")
+	fs.StringVar(&f.base, "base", "", "the `IMAGE` that it was built from: what comes from there is told as such, behind one's own")
+	fs.StringVar(&f.failOnBase, "fail-on-base", "", "with --base: the `severity` from which on what comes from there fails (default: that of --fail-on)")
 	fs.StringVar(&f.baseline, "baseline", "", "take back what is in `FILE`, made by leakscan baseline, or a report in JSON")
 	fs.StringVar(&f.ignoreFile, "ignore-file", "", "take back what `FILE` lists (default: .leakscanignore here or above, up to the git root)")
 	fs.StringVar(&f.dockerfile, "dockerfile", "", "tell findings at the line of this Dockerfile in sarif, github and gitlab")
@@ -83,7 +88,7 @@ func (a *app) scanCommand() *cobra.Command {
 			if len(args) == 0 {
 				return usage("%s\n%s", noImage, fmt.Sprintf(seeHelp, "leakscan"))
 			}
-			return a.report(&f, func(o leakscan.Options) (*report.Report, error) {
+			return a.report(c.Context(), &f, func(o leakscan.Options) (*report.Report, error) {
 				return leakscan.Scan(c.Context(), args, o)
 			})
 		},
@@ -102,12 +107,19 @@ type output struct {
 
 // report checks the flags, scans, writes what was asked for and sets the exit
 // code.
-func (a *app) report(f *scanFlags, scan func(leakscan.Options) (*report.Report, error)) error {
+func (a *app) report(ctx context.Context, f *scanFlags, scan func(leakscan.Options) (*report.Report, error)) error {
 	threshold, err := thresholdOf(f.failOn, f.minConfidence)
 	if err != nil {
 		return err
 	}
+	if f.failOnBase != "" {
+		if threshold.Base = report.Severity(f.failOnBase); threshold.Base != "never" && threshold.Base.Rank() < 1 {
+			return usage(unknownBaseLevel, f.failOnBase)
+		}
+	}
 	switch {
+	case f.failOnBase != "" && f.base == "":
+		return usage(baseNotNamed)
 	case f.workers < 0:
 		return usage(badWorkers, f.workers)
 	case f.maxBytes <= 0:
@@ -152,6 +164,18 @@ func (a *app) report(f *scanFlags, scan func(leakscan.Options) (*report.Report, 
 	show.stop()
 	if err != nil {
 		return &usageError{err}
+	}
+	if f.base != "" {
+		bo := o
+		bo.Secrets, bo.Progress = nil, nil
+		base, err := leakscan.Scan(ctx, []string{f.base}, bo)
+		if err != nil {
+			return &usageError{err}
+		}
+		rep.MarkBase(base)
+		for _, g := range base.Gaps {
+			rep.Notes = append(rep.Notes, report.Note{Text: fmt.Sprintf(baseGap, f.base, g.Reason)})
+		}
 	}
 	ignore.Apply(rep, ignored, started)
 	if set != nil {

@@ -106,6 +106,10 @@ beats a variable, a variable the settings.`
 	configSchemaShort = "Write the JSON Schema of .leakscan.yaml"
 	configNone        = "no file of settings"
 
+	unknownBaseLevel = "--fail-on-base %q: want low, medium, high, critical or never"
+	baseNotNamed     = "--fail-on-base without --base: which image is it built from?"
+	baseGap          = "not all of the base image %s could be read, and some of it may be told as one's own: %s"
+
 	settingsNoMap   = "%s: want keys and values, as in fail-on: high"
 	settingsUnknown = "unknown key %q"
 	settingsTwice   = "%s is given twice, first in line %d"
