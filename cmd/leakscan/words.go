@@ -36,6 +36,8 @@ Every flag can be set by a variable: LEAKSCAN_FAIL_ON=high for --fail-on high.`
   leakscan -o json myapp:1.4 > report.json
   leakscan -o text -o json=report.json --fail-on high myapp:1.4
   leakscan --platform all registry.example/app:1.4
+  leakscan -o text -o html=report.html -o sarif=leakscan.sarif --dockerfile Dockerfile myapp:1.4
+  leakscan --baseline leakscan-baseline.json --base debian:13 myapp:1.5
   leakscan --config .gitleaks.toml myapp:1.4
   leakscan demo`
 
@@ -62,7 +64,7 @@ it: no daemon and no network are needed. Its secrets are made up. It exits with
 
 	rulesShort = "List the rules, or show single ones and how they run"
 
-	rulesLong = `rules lists the rules that a scan goes by: gitleaks' own or, with --config, those
+	rulesLong = `rules lists the rules that a scan goes by: leakscan's own or, with --config, those
 of a file in gitleaks' form. With the ID of a rule it shows all that the rule
 says; with --verbose, how each rule runs and why.`
 
