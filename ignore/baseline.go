@@ -55,6 +55,7 @@ func WriteBaseline(w io.Writer, r *report.Report) error {
 // ReadBaseline reads a baseline, or a report in JSON, whose locations are taken
 // for one.
 func ReadBaseline(name string, text []byte) ([]Entry, error) {
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	var head struct {
 		Schema string `json:"schema"`
 	}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ type Entry struct {
 	Fingerprint string // of a location
 	Rule        string
 	Path        string // in the image, with or without the leading slash
-	Image       string // the reference as it was given, or the name in the archive
+	Image       string // the reference as it was given; a name inside an archive is of who made that
 
 	Reason string // needed
 	Owner  string
@@ -35,7 +36,8 @@ type Entry struct {
 	From  string // where it stands, as in .leakscanignore:3
 	Quiet bool   // it is no news that it fits nothing: an entry of a baseline
 
-	line int // of gitleaks' entries: the line of the finding; 0: any
+	line   int    // of gitleaks' entries: the line of the finding; 0: any
+	commit string // and the digest of the layer; "": any
 }
 
 // Keys are the names of an entry's fields, in files.
@@ -48,11 +50,11 @@ func (e *Entry) Set(key, value string) error {
 	field := map[string]*string{"fingerprint": &e.Fingerprint, "rule": &e.Rule, "path": &e.Path, "image": &e.Image, "reason": &e.Reason, "owner": &e.Owner, "until": &e.Until}[key]
 	switch {
 	case field == nil:
-		msg := fmt.Sprintf("an entry has no %q", key)
+		// The file may be another one by mistake: what is in it is not shown.
 		if near := rules.Nearest(key, Keys()); near != "" {
-			msg += "; did you mean " + near + "?"
+			return fmt.Errorf("an entry has no such key; did you mean %s?", near)
 		}
-		return fmt.Errorf("%s", msg)
+		return fmt.Errorf("an entry has no such key: there are %s", strings.Join(Keys(), ", "))
 	case *field != "":
 		return fmt.Errorf("%s is given twice", key)
 	case value == "":
@@ -74,7 +76,7 @@ func (e *Entry) Check() error {
 	}
 	if e.Until != "" {
 		if _, err := time.Parse(time.DateOnly, e.Until); err != nil {
-			return fmt.Errorf("until=%s is no day: want one like 2027-01-31", e.Until)
+			return fmt.Errorf("until is no day: want one like 2027-01-31")
 		}
 	}
 	return nil
@@ -104,7 +106,7 @@ func Parse(name string, text []byte) ([]Entry, error) {
 			if !ok && i == 0 {
 				key, value = "fingerprint", w
 			} else if !ok {
-				err = fmt.Errorf("%q is no key=value", w)
+				err = fmt.Errorf("word %d is no key=value", i+1)
 			}
 			if err == nil {
 				err = e.Set(key, value)
@@ -172,11 +174,11 @@ func Gitleaks(name string, text []byte) (es []Entry) {
 		if len(parts) < 3 || strings.HasPrefix(parts[0], "#") {
 			continue
 		}
-		if len(parts) > 3 { // the commit, which may be sha256:…
-			parts = parts[len(parts)-3:]
-		}
-		e := Entry{Rule: literally(parts[1]), Path: literally(parts[0]), Reason: "an entry of " + name, From: fmt.Sprintf("%s:%d", name, n), Quiet: true}
-		if _, err := fmt.Sscan(parts[2], &e.line); err == nil && e.Path != "" && e.Rule != "" {
+		commit := strings.Join(parts[:len(parts)-3], ":")
+		parts = parts[len(parts)-3:]
+		e := Entry{Rule: literally(parts[1]), Path: literally(parts[0]), Reason: "an entry of " + name, From: fmt.Sprintf("%s:%d", name, n), Quiet: true, commit: commit}
+		var err error
+		if e.line, err = strconv.Atoi(parts[2]); err == nil && e.line > 0 && e.Path != "" && e.Rule != "" {
 			es = append(es, e)
 		}
 	}
@@ -229,22 +231,32 @@ func Apply(r *report.Report, es []Entry, now time.Time) {
 		for k := range f.Locations {
 			l := &f.Locations[k]
 			e := byFingerprint[l.Fingerprint]
-			if e == nil {
-				if n := slices.IndexFunc(matchers, func(m *matcher) bool { return m.fits(r, f, l) }); n >= 0 {
-					e = matchers[n].Entry
+			for n := 0; e == nil && inConfig(l) && n < len(f.Locations); n++ {
+				// ENV, ARG and LABEL put a value into the config and its history at
+				// once, and only one of the two is told with its fingerprint.
+				if o := &f.Locations[n]; o.Image == l.Image && inConfig(o) {
+					e = byFingerprint[o.Fingerprint]
 				}
 			}
 			if e != nil {
 				used[e] = true
+			}
+			for _, m := range matchers {
+				if m.fits(r, f, l) {
+					used[m.Entry] = true
+					if e == nil {
+						e = m.Entry
+					}
+				}
+			}
+			if e != nil {
 				l.Suppressed = &report.Suppression{By: e.From, Reason: e.Reason, Owner: e.Owner, Until: e.Until}
 			}
 		}
 	}
 	for _, m := range matchers {
 		// An entry for other images is not idle.
-		if m.image != nil && !slices.ContainsFunc(r.Images, func(img report.Image) bool {
-			return m.image.MatchString(img.Reference) || m.image.MatchString(img.Name)
-		}) {
+		if m.image != nil && !slices.ContainsFunc(r.Images, func(img report.Image) bool { return m.image.MatchString(img.Reference) }) {
 			used[m.Entry] = true
 		}
 	}
@@ -292,10 +304,16 @@ func (m *matcher) fits(r *report.Report, f *report.Finding, l *report.Location) 
 		return false
 	}
 	if m.image != nil {
-		img := &r.Images[l.Image]
-		return m.image.MatchString(img.Reference) || m.image.MatchString(img.Name)
+		return m.image.MatchString(r.Images[l.Image].Reference)
+	}
+	if m.commit != "" {
+		return l.Layer != nil && (l.Layer.Digest == m.commit || l.Layer.DiffID == m.commit)
 	}
 	return true
+}
+
+func inConfig(l *report.Location) bool {
+	return l.Place == report.PlaceConfig || l.Place == report.PlaceHistory
 }
 
 // glob makes a pattern that all of a text must match.

@@ -12,7 +12,7 @@ func sample() *report.Report {
 	at := func(path, fp string, line int) report.Location {
 		return report.Location{Place: report.PlaceFile, Path: path, Line: line, Fingerprint: fp, Fate: report.FatePresent}
 	}
-	r := &report.Report{Complete: true, Images: []report.Image{{Reference: "registry.example/team/app:1.4"}}, Findings: []report.Finding{
+	r := &report.Report{Complete: true, Images: []report.Image{{Reference: "registry.example/team/app:1.4", Name: "team/evil"}}, Findings: []report.Finding{
 		{Rule: "github-pat", Severity: report.SeverityHigh, Confidence: report.ConfidenceHigh, Locations: []report.Location{at("/app/.env", "aa", 3), at("/app/old/.env", "ab", 3)}},
 		{Rule: "private-key", Severity: report.SeverityHigh, Confidence: report.ConfidenceHigh, Locations: []report.Location{at("/app/tests/a/key.pem", "bb", 1)}},
 	}}
@@ -37,6 +37,7 @@ func TestApply(t *testing.T) {
 		{"a star is no slash", `rule=* path=/app/* reason=x`, "aa", report.Leaks, ""},
 		{"an image", `rule=* image=registry.example/** reason=x`, "aa ab bb", 0, ""},
 		{"another image", `rule=* image=other:* reason=x`, "", report.Leaks, ""},
+		{"a name inside of the archive", `rule=* image=team/evil reason=x`, "", report.Leaks, ""},
 		{"expired", `rule=* reason=x until=2026-11-21`, "", report.Leaks, "expired on 2026-11-21"},
 		{"the last day", `rule=* reason=x until=2026-11-22`, "aa ab bb", 0, ""},
 		{"unused", `cc reason=x`, "", report.Leaks, "i:1: the entry for cc fits no finding"},
@@ -75,12 +76,13 @@ func TestBadEntries(t *testing.T) {
 	for file, want := range map[string]string{
 		"aa":                             "f:1: it has no reason",
 		"\npath=/x reason=y":             "f:2: it has no fingerprint and no rule",
-		"rule=a reson=x":                 "did you mean reason?",
+		"rule=a reson=x":                 "no such key; did you mean reason?",
+		"S3cret Passw0rd":                "f:1: word 2 is no key=value",
 		"aa rule=b reason=x":             "which says all",
 		"aa reason=x until=tomorrow":     "no day",
 		"aa reason=x reason=y":           "given twice",
 		`aa reason="x`:                   "quote is not closed",
-		"aa reason=x more":               `"more" is no key=value`,
+		"aa reason=x more":               `word 3 is no key=value`,
 		"aa reason=":                     "no value",
 		"aa\nbb reason=x\ncc reason=x z": "f:1: it has no reason: say why it does not count, as in reason=\"revoked in March\"\nf:3:",
 	} {
@@ -91,7 +93,7 @@ func TestBadEntries(t *testing.T) {
 }
 
 func TestGitleaks(t *testing.T) {
-	es := Gitleaks(".gitleaksignore", []byte("# x\n/app/.env:github-pat:3\nsha256:0123:app/tests/a/key.pem:private-key:2\nnonsense\n"))
+	es := Gitleaks(".gitleaksignore", []byte("# x\n/app/.env:github-pat:3\nsha256:0123:app/tests/a/key.pem:private-key:1\nx:y:1junk\nx:y:0\nnonsense\n"))
 	r := sample()
 	Apply(r, es, time.Now())
 	if len(es) != 2 || r.Findings[0].Locations[0].Suppressed == nil || r.Findings[0].Locations[1].Suppressed != nil || r.Findings[1].Suppressed() || len(r.Notes) != 0 {
@@ -158,5 +160,19 @@ func TestCompare(t *testing.T) {
 	}
 	if d := Compare(old, sample()); len(d.Unchanged) != 2 || len(d.New)+len(d.Fixed)+len(d.Moved) != 0 {
 		t.Errorf("the same: %+v", d)
+	}
+}
+
+// ENV puts a value into the config and into its history: an entry for either is
+// one for both, and for nothing else.
+func TestTwinsOfTheConfig(t *testing.T) {
+	r := &report.Report{Complete: true, Images: []report.Image{{Reference: "x"}}, Findings: []report.Finding{{Rule: "r", Severity: report.SeverityHigh, Locations: []report.Location{
+		{Place: report.PlaceConfig, Path: "config.Env[0]", Fingerprint: "aa"}, {Place: report.PlaceHistory, Path: "history[0]", Fingerprint: "bb"}, {Place: report.PlaceFile, Path: "/x", Fingerprint: "cc"},
+	}}}}
+	Apply(r, []Entry{{Fingerprint: "aa", Reason: "x", From: "f:1"}}, time.Now())
+	for _, l := range r.Findings[0].Locations {
+		if (l.Suppressed != nil) != (l.Fingerprint != "cc") {
+			t.Errorf("%+v", l)
+		}
 	}
 }

@@ -31,6 +31,13 @@ func writeGitHub(w io.Writer, r *Report, o Options) error {
 		}
 		fmt.Fprintf(b, "::%s %s::%s\n", kind, props, commandText(text))
 	}
+	for i := range r.Gaps[:min(len(r.Gaps), annotations/2)] { // first, so that none of them hides behind findings
+		say("error", "title="+commandProperty("not scanned"), gapMessage(&r.Gaps[i]))
+	}
+	left += max(0, len(r.Gaps)-annotations/2)
+	if !r.Complete && len(r.Gaps) == 0 {
+		say("error", "title="+commandProperty("not scanned"), "the scan did not reach its end")
+	}
 	for k := range entries {
 		e := &entries[k]
 		if e.suppressed() != nil {
@@ -47,9 +54,6 @@ func writeGitHub(w io.Writer, r *Report, o Options) error {
 			props = fmt.Sprintf("file=%s,line=%d,%s", commandProperty(o.Dockerfile.Path), n, props)
 		}
 		say(kind, props, r.imageName(e.image)+": "+e.message()+" "+e.advice())
-	}
-	for i := range r.Gaps {
-		say("error", "title="+commandProperty("not scanned"), gapMessage(&r.Gaps[i]))
 	}
 	if left > 0 {
 		fmt.Fprintf(b, "::notice title=leakscan::%s\n", commandText(fmt.Sprintf("%s more: GitHub shows %d of a kind; the summary and the report have all", counted(left, "annotation"), annotations)))
@@ -80,7 +84,7 @@ func writeMarkdown(w io.Writer, r *Report, o Options) error {
 	case v != 0:
 		mark = "⚠️"
 	}
-	fmt.Fprintf(b, "## %s leakscan: %s\n\n", mark, markdown(r.Summary()))
+	fmt.Fprintf(b, "## %s leakscan: %s\n\n", mark, markdown(r.timeless().Summary()))
 	if len(entries) > 0 {
 		fmt.Fprint(b, "| | Secret | Where | What became of it |\n|---|---|---|---|\n")
 	}
@@ -110,9 +114,9 @@ func writeMarkdown(w io.Writer, r *Report, o Options) error {
 			fmt.Fprint(b, "\n### What to do\n\n")
 		}
 		advised[e.Rule] = true
-		fmt.Fprintf(b, "- **%s** (%s): %s", markdown(Escape(e.Title)), code("leakscan explain "+Escape(e.Rule)), markdown(e.advice()))
+		fmt.Fprintf(b, "- **%s** (%s): %s", markdown(Escape(e.Title)), span("leakscan explain "+Escape(e.Rule)), markdown(e.advice()))
 		if x := e.first().Extract; x != "" {
-			fmt.Fprintf(b, " See it: %s", code(escapeCommand(x)))
+			fmt.Fprintf(b, " See it: %s", span(escapeCommand(x)))
 		}
 		fmt.Fprintln(b)
 	}
@@ -129,6 +133,14 @@ func writeMarkdown(w io.Writer, r *Report, o Options) error {
 		}
 	}
 	return b.Flush()
+}
+
+// timeless is the report without how long it took: equal scans are to give equal
+// texts.
+func (r *Report) timeless() *Report {
+	c := *r
+	c.Stats.Elapsed = 0
+	return &c
 }
 
 // markdown makes a text that is none: characters that mean something in
@@ -153,8 +165,11 @@ func markdown(s string) string {
 	return b.String()
 }
 
-// code is a text in a code span that is safe in a table.
-func code(s string) string {
+// code is a code span in a table.
+func code(s string) string { return strings.ReplaceAll(span(s), "|", "\\|") }
+
+// span is a text in a code span.
+func span(s string) string {
 	ticks := "`"
 	for strings.Contains(s, ticks) {
 		ticks += "`"
@@ -163,7 +178,7 @@ func code(s string) string {
 	if len(ticks) > 1 {
 		pad = " "
 	}
-	return ticks + pad + strings.ReplaceAll(s, "|", "\\|") + pad + ticks
+	return ticks + pad + s + pad + ticks
 }
 
 type (
@@ -338,6 +353,10 @@ func writeJUnit(w io.Writer, r *Report, o Options) error {
 		suite(r.imageName(i), i)
 	}
 	suite("leakscan", -1)
+	if !r.Complete && len(r.Gaps) == 0 {
+		out.Suites = append(out.Suites, junitSuite{Name: "leakscan", Tests: 1, Errors: 1, Cases: []junitCase{{Name: "everything is scanned", Class: "leakscan.gap", Error: &junitResult{"the scan did not reach its end", "interrupted", ""}}}})
+		out.Tests, out.Errors = out.Tests+1, out.Errors+1
+	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
 	}

@@ -219,7 +219,7 @@ func writeInToto(w io.Writer, r *Report, o Options) error {
 	for k := range entries {
 		if e := &entries[k]; e.fails(o.Threshold) {
 			fails[Escape(e.Rule)] = true
-		} else if e.Severity != SeverityInfo {
+		} else if e.Severity != SeverityInfo && e.suppressed() == nil {
 			warns[Escape(e.Rule)] = true
 		}
 	}

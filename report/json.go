@@ -81,6 +81,10 @@ func WriteJSON(w io.Writer, r *Report, o JSONOptions) error {
 	return writeJSON(w, out, "the report")
 }
 
+// WriteValue writes a value as indented JSON that does nothing in a terminal or a
+// CI log; what is its name in an error.
+func WriteValue(w io.Writer, v any, what string) error { return writeJSON(w, v, what) }
+
 // writeJSON encodes a value, indented, so that nothing in it acts on a terminal.
 func writeJSON(w io.Writer, v any, what string) error {
 	var buf bytes.Buffer
@@ -157,6 +161,17 @@ func ReadJSON(rd io.Reader) (*Report, error) {
 	}
 	if r.Schema != SchemaID {
 		return nil, fmt.Errorf("reading a report: its schema is %q, this version reads %q", r.Schema, SchemaID)
+	}
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if len(f.Locations) == 0 {
+			return nil, fmt.Errorf("reading a report: finding %d has no location", i+1)
+		}
+		for _, l := range f.Locations {
+			if l.Image < 0 || l.Image >= len(r.Images) {
+				return nil, fmt.Errorf("reading a report: finding %d is in image %d of %d", i+1, l.Image+1, len(r.Images))
+			}
+		}
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("reading a report: something follows its end")

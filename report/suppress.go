@@ -1,5 +1,7 @@
 package report
 
+import "slices"
+
 // Suppression says why a location does not count: the user has said so, in a
 // file of their own. It stays in the report, and is counted.
 type Suppression struct {
@@ -32,6 +34,13 @@ func (f *Finding) Suppressed() bool {
 		}
 	}
 	return len(f.Locations) > 0
+}
+
+// counting gives the locations, those that count first.
+func (f *Finding) counting() []Location {
+	ls := slices.Clone(f.Locations)
+	slices.SortStableFunc(ls, func(a, b Location) int { return b2i(a.Suppressed != nil) - b2i(b.Suppressed != nil) })
+	return ls
 }
 
 // suppressed counts the findings that are.

@@ -204,9 +204,10 @@ func (p *printer) finding(f *Finding) {
 	if len(f.Locations) == 0 {
 		p.labelled("where", "not recorded")
 	} else {
-		p.first(&f.Locations[0])
-		p.also(f.Locations[1:])
-		if e := f.Locations[0].Extract; e != "" {
+		ls := f.counting()
+		p.first(&ls[0])
+		p.also(ls[1:])
+		if e := ls[0].Extract; e != "" {
 			p.labelled("see it", escapeCommand(e))
 		}
 	}
@@ -216,8 +217,12 @@ func (p *printer) finding(f *Finding) {
 	if f.Revoke != "" {
 		p.labelled("revoke", wrap(Escape(f.Revoke), p.prose-labelWidth)...)
 	}
-	if f.Fingerprint != "" {
-		p.labelled("id", p.paint(dim, Escape(f.Fingerprint)))
+	id := f.Fingerprint
+	if len(f.Locations) > 0 {
+		id = f.counting()[0].Fingerprint
+	}
+	if id != "" {
+		p.labelled("id", p.paint(dim, Escape(id)))
 	}
 }
 
@@ -291,7 +296,11 @@ func (p *printer) also(ls []Location) {
 			p.labelled("also", fmt.Sprintf("and %s more (-o json has all)", thousands(int64(len(ls)-maxAlso))))
 			return
 		}
-		p.labelled("also", p.whereLines(&ls[i], fateWords(&ls[i]), room)...)
+		fate := fateWords(&ls[i])
+		if ls[i].Suppressed != nil {
+			fate = strings.TrimPrefix(fate+", ignored "+ls[i].Suppressed.words(), ", ")
+		}
+		p.labelled("also", p.whereLines(&ls[i], fate, room)...)
 	}
 }
 

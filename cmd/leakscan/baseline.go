@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +21,7 @@ func (a *app) baselineCommand() *cobra.Command {
 	var file, config string
 	c := &cobra.Command{
 		Use: "baseline IMAGE... -o FILE", Short: baselineShort, Long: baselineLong, Example: baselineExample,
-		Args: cobra.MinimumNArgs(1),
+		Args: cobra.MinimumNArgs(1), Annotations: map[string]string{usesSettings: "yes"},
 		RunE: func(c *cobra.Command, args []string) error {
 			set, err := loadRules(config)
 			if err != nil {
@@ -48,11 +47,11 @@ func (a *app) baselineCommand() *cobra.Command {
 			if err := ignore.WriteBaseline(&b, rep); err != nil {
 				return err
 			}
-			w := io.Writer(a.stdout)
-			if out.temp != nil {
-				w = out.temp
-			}
-			if _, err := w.Write(b.Bytes()); err != nil {
+			if out.temp == nil {
+				if err := a.put(b.Bytes()); err != nil {
+					return err
+				}
+			} else if _, err := out.temp.Write(b.Bytes()); err != nil {
 				return fmt.Errorf(cannotWrite, file, err)
 			}
 			if err := out.commit(); err != nil {
@@ -71,10 +70,10 @@ func (a *app) baselineCommand() *cobra.Command {
 // diffCommand compares two images or reports.
 func (a *app) diffCommand() *cobra.Command {
 	var f openFlags
-	var format, failOn, confidence string
+	var format, failOn, confidence, config string
 	c := &cobra.Command{
 		Use: "diff OLD NEW", Short: diffShort, Long: diffLong, Example: diffExample,
-		Args: cobra.ExactArgs(2),
+		Args: cobra.ExactArgs(2), Annotations: map[string]string{usesSettings: "yes"},
 		RunE: func(c *cobra.Command, args []string) error {
 			if format != "text" && format != "json" {
 				return usage(unknownFormat, format, "text, json")
@@ -83,11 +82,16 @@ func (a *app) diffCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			old, err := a.reportOf(c.Context(), args[0], &f)
+			set, err := loadRules(config)
 			if err != nil {
 				return err
 			}
-			cur, err := a.reportOf(c.Context(), args[1], &f)
+			o := leakscan.Options{Open: f.options(a), Rules: set}
+			old, err := a.reportOf(c.Context(), args[0], o)
+			if err != nil {
+				return err
+			}
+			cur, err := a.reportOf(c.Context(), args[1], o)
 			if err != nil {
 				return err
 			}
@@ -97,16 +101,13 @@ func (a *app) diffCommand() *cobra.Command {
 					a.code |= int(report.Leaks)
 				}
 			}
-			if len(old.Gaps)+len(cur.Gaps) > 0 {
-				a.code |= exitIncomplete
-			}
+			a.code |= int((old.Verdict(threshold) | cur.Verdict(threshold)) & report.Incomplete)
+			var b bytes.Buffer
 			if format == "json" {
-				out, err := json.MarshalIndent(d, "", "  ")
-				if err != nil {
+				if err := report.WriteValue(&b, d, "the difference"); err != nil {
 					return err
 				}
-				_, err = a.stdout.Write(append(out, '\n'))
-				return err
+				return a.put(b.Bytes())
 			}
 			for _, part := range []struct {
 				sign string
@@ -117,19 +118,20 @@ func (a *app) diffCommand() *cobra.Command {
 						continue
 					}
 					l := fi.Locations[0]
-					fmt.Fprintf(a.stdout, "%s %s %s  %s  %s\n", part.sign, report.Pad(string(fi.Severity), 8), report.Escape(fi.Title), report.Escape(fi.Secret.String()), report.Escape(l.Path))
+					fmt.Fprintf(&b, "%s %s %s  %s  %s\n", part.sign, report.Pad(report.Escape(string(fi.Severity)), 8), report.Escape(fi.Title), report.Escape(fi.Secret.String()), report.Escape(l.Path))
 				}
 			}
-			fmt.Fprintf(a.stdout, diffSummary, counting(d.New), counting(d.Moved), counting(d.Fixed), counting(d.Unchanged))
+			fmt.Fprintf(&b, diffSummary, counting(d.New), counting(d.Moved), counting(d.Fixed), counting(d.Unchanged))
 			for _, r := range []*report.Report{old, cur} {
 				if len(r.Gaps) > 0 {
-					fmt.Fprintln(a.stdout, r.Summary())
+					fmt.Fprintln(&b, r.Summary())
 				}
 			}
-			return nil
+			return a.put(b.Bytes())
 		},
 	}
 	f.register(c.Flags())
+	c.Flags().StringVar(&config, "config", "", configUsage)
 	c.Flags().StringVarP(&format, "format", "o", "text", "write as `FORMAT`, text or json")
 	c.Flags().StringVar(&failOn, "fail-on", "medium", "exit with 1 for new findings of this `severity` and above: low, medium, high, critical, never")
 	c.Flags().StringVar(&confidence, "min-confidence", "medium", "and of this `confidence` and above: low, medium, high")
@@ -147,7 +149,7 @@ func counting(fs []report.Finding) (n int) {
 }
 
 // reportOf reads a report, or scans an image.
-func (a *app) reportOf(ctx context.Context, arg string, f *openFlags) (*report.Report, error) {
+func (a *app) reportOf(ctx context.Context, arg string, o leakscan.Options) (*report.Report, error) {
 	if file, err := os.Open(arg); err == nil {
 		defer file.Close()
 		head := make([]byte, 1)
@@ -162,7 +164,7 @@ func (a *app) reportOf(ctx context.Context, arg string, f *openFlags) (*report.R
 			return r, nil
 		}
 	}
-	r, err := leakscan.Scan(ctx, []string{arg}, leakscan.Options{Open: f.options(a)})
+	r, err := leakscan.Scan(ctx, []string{arg}, o)
 	if err != nil {
 		return nil, &usageError{err}
 	}

@@ -39,6 +39,7 @@ type app struct {
 	code           int
 	settings       *settings       // of a scan; nil: there is no file of them
 	fromOutside    map[string]bool // flags that the command line or a variable has set
+	args           []string        // of the command
 	signal         atomic.Int32    // that ended it; 0: none
 }
 
@@ -94,6 +95,13 @@ func (a *app) asPlugin(args []string) []string {
 func (a *app) catch(cancel func()) (stop func()) {
 	ch := make(chan os.Signal, 2)
 	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		signal.Notify(ch, syscall.SIGHUP)
+	}
+	// A closed pipe is an error of writing, and must not keep other reports from
+	// being written. (Ignoring it would go over to the commands that are run.)
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
 	go func() {
 		var first time.Time
 		for s := range ch {
@@ -106,7 +114,7 @@ func (a *app) catch(cancel func()) (stop func()) {
 			}
 		}
 	}()
-	return func() { signal.Stop(ch); close(ch) }
+	return func() { signal.Stop(pipe); signal.Stop(ch); close(ch) }
 }
 
 // usageError is a mistake in how the command was called.
@@ -161,14 +169,15 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("%v\n%s", err, fmt.Sprintf(seeHelp, c.CommandPath()))
 	})
-	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+	root.PersistentPreRunE = func(c *cobra.Command, args []string) error {
+		a.args = args
 		a.warnOfVariables(root)
 		if err := a.fromEnv(c.Flags()); err != nil {
 			return err
 		}
 		a.fromOutside = map[string]bool{}
 		c.Flags().Visit(func(f *pflag.Flag) { a.fromOutside[f.Name] = true })
-		return a.fromSettings(c.Flags())
+		return a.fromSettings(c)
 	}
 	return root
 }

@@ -81,7 +81,7 @@ func (f *scanFlags) register(fs *pflag.FlagSet) {
 func (a *app) scanCommand() *cobra.Command {
 	var f scanFlags
 	c := &cobra.Command{
-		Use: "leakscan IMAGE...", Short: scanShort, Long: scanLong, Example: scanExample,
+		Use: "leakscan IMAGE...", Short: scanShort, Long: scanLong, Example: scanExample, Annotations: map[string]string{usesSettings: "yes"},
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -183,14 +183,15 @@ func (a *app) report(ctx context.Context, f *scanFlags, scan func(leakscan.Optio
 	}
 	a.code = int(rep.Verdict(threshold))
 	ro := report.Options{Threshold: threshold, All: f.all, Rule: rulePages(o.Rules), Dockerfile: dockerfile, Started: clock(started), Ended: clock(time.Now())}
-	for _, out := range outs {
+	var failed []error
+	for _, out := range slices.Backward(outs) { // files first: whoever reads the standard output may stop
 		ro.Reveal = nil
 		if f.show == "force" || f.show == "terminal" && out.file == "" {
 			ro.Reveal = o.Secrets.Reveal
 		}
 		if err := a.write(out, rep, f.color, ro); err != nil {
 			a.code |= exitIncomplete
-			return err
+			failed = append(failed, err)
 		}
 	}
 	if outs[0].file != "" || outs[0].format != "text" {
@@ -208,7 +209,7 @@ func (a *app) report(ctx context.Context, f *scanFlags, scan func(leakscan.Optio
 	if a.signal.Load() != 0 {
 		fmt.Fprintln(a.stderr, "leakscan: "+interrupted)
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // thresholdOf reads --fail-on and --min-confidence.
@@ -250,6 +251,11 @@ func (a *app) outputs(specs, formats []string) ([]*output, error) {
 			std = o
 			continue
 		}
+		for _, other := range outs {
+			if sameFile(other.file, file) {
+				return nil, usage(twoInFile, other.format, format, file)
+			}
+		}
 		outs = append(outs, o)
 	}
 	for i, o := range outs {
@@ -262,6 +268,18 @@ func (a *app) outputs(specs, formats []string) ([]*output, error) {
 		outs = slices.Insert(outs, 0, std)
 	}
 	return outs, nil
+}
+
+// sameFile reports whether two names lead to the same regular file, or would.
+func sameFile(a, b string) bool {
+	sa, erra := os.Stat(a)
+	sb, errb := os.Stat(b)
+	if erra == nil && errb == nil {
+		return os.SameFile(sa, sb) && sa.Mode().IsRegular()
+	}
+	fa, erra := filepath.Abs(a)
+	fb, errb := filepath.Abs(b)
+	return erra == nil && errb == nil && fa == fb
 }
 
 // open makes the file that will become the report. A pipe or a device, such as
@@ -333,11 +351,42 @@ func readDockerfile(name string) (*report.Dockerfile, error) {
 	if name == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(name)
+	text, err := readSmall(name)
 	if err != nil {
-		return nil, usage(settingsNotRead, name, reason(err))
+		return nil, err
 	}
-	return &report.Dockerfile{Path: filepath.ToSlash(filepath.Clean(name)), Lines: strings.Split(string(text), "\n")}, nil
+	path, err := inRepository(name)
+	if err != nil {
+		return nil, err
+	}
+	return &report.Dockerfile{Path: path, Lines: strings.Split(string(text), "\n")}, nil
+}
+
+// inRepository is the path of a file in its git repository or, outside of one, in
+// the working directory: how those who read a report name it.
+func inRepository(name string) (string, error) {
+	file, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	root, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for dir := root; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, ".git")); err == nil {
+			root = dir
+			break
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	rel, err := filepath.Rel(root, file)
+	if err != nil || !filepath.IsLocal(rel) {
+		return "", usage(dockerfileOutside, name, root)
+	}
+	return filepath.ToSlash(rel), nil
 }
 
 // rulePages gives the pages of rules, for formats that carry them.

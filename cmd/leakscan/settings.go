@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	_ "embed" // for the schema
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +19,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/leakscan/leakscan/ignore"
+	"github.com/leakscan/leakscan/report"
 	"github.com/leakscan/leakscan/rules"
 )
 
@@ -46,11 +51,15 @@ var notSettings = [...]string{"help", "config", "show-secrets"}
 func parseSettings(name string, text []byte, known []string) (*settings, error) {
 	s := &settings{file: name, values: map[string][]string{}, lines: map[string]int{}}
 	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	if err := dec.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if len(doc.Content) == 0 {
 		return s, nil // an empty file
+	}
+	if second := dec.Decode(new(yaml.Node)); !errors.Is(second, io.EOF) {
+		return nil, fmt.Errorf(settingsTwoDocuments, name)
 	}
 	top := doc.Content[0]
 	if top.Kind != yaml.MappingNode {
@@ -62,7 +71,7 @@ func parseSettings(name string, text []byte, known []string) (*settings, error) 
 	}
 	known = append(slices.Clone(known), "rules", "ignore")
 	for i := 0; i+1 < len(top.Content); i += 2 {
-		key, value := top.Content[i], top.Content[i+1]
+		key, value := top.Content[i], resolved(top.Content[i+1])
 		k := key.Value
 		switch {
 		case !slices.Contains(known, k):
@@ -81,9 +90,9 @@ func parseSettings(name string, text []byte, known []string) (*settings, error) 
 			switch {
 			case value.Kind == yaml.ScalarNode:
 				s.values[k] = []string{value.Value}
-			case value.Kind == yaml.SequenceNode && !slices.ContainsFunc(value.Content, func(n *yaml.Node) bool { return n.Kind != yaml.ScalarNode }):
+			case value.Kind == yaml.SequenceNode && !slices.ContainsFunc(value.Content, func(n *yaml.Node) bool { return resolved(n).Kind != yaml.ScalarNode }):
 				for _, n := range value.Content {
-					s.values[k] = append(s.values[k], n.Value)
+					s.values[k] = append(s.values[k], resolved(n).Value)
 				}
 			default:
 				fail(value, settingsNoValue, k)
@@ -93,6 +102,14 @@ func parseSettings(name string, text []byte, known []string) (*settings, error) 
 	return s, errors.Join(errs...)
 }
 
+// resolved is what an alias stands for.
+func resolved(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}
+
 // entries reads the entries of ignore:.
 func (s *settings) entries(list *yaml.Node, fail func(*yaml.Node, string, ...any)) {
 	if list.Kind != yaml.SequenceNode {
@@ -100,14 +117,18 @@ func (s *settings) entries(list *yaml.Node, fail func(*yaml.Node, string, ...any
 		return
 	}
 	for _, n := range list.Content {
-		if n.Kind != yaml.MappingNode {
+		if n = resolved(n); n.Kind != yaml.MappingNode {
 			fail(n, settingsNoList)
 			continue
 		}
 		e := ignore.Entry{From: fmt.Sprintf("%s:%d", s.file, n.Line)}
 		ok := true
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			if err := e.Set(n.Content[i].Value, n.Content[i+1].Value); err != nil {
+			value := resolved(n.Content[i+1])
+			if value.Kind != yaml.ScalarNode {
+				fail(value, settingsNoValue, n.Content[i].Value)
+				ok = false
+			} else if err := e.Set(n.Content[i].Value, value.Value); err != nil {
 				fail(n.Content[i], "%v", err)
 				ok = false
 			}
@@ -156,15 +177,62 @@ func findUp(name string) string {
 	}
 }
 
+// discovered looks for a file of the project with findUp, and leaves out what is
+// not the user's own: a file of somebody else's, and one that lies in a tree that
+// is to be scanned, which could hide its own secrets so. It says so.
+func (a *app) discovered(name, flag string) string {
+	file := findUp(name)
+	switch {
+	case file == "":
+	case foreign(file):
+		a.complain(fmt.Errorf(notYours, file, flag, file))
+		return ""
+	case a.isScanned(file):
+		a.complain(fmt.Errorf(inTheTree, file, flag, file))
+		return ""
+	}
+	return file
+}
+
+// isScanned reports whether a file lies in a directory that is an argument.
+func (a *app) isScanned(file string) bool {
+	real := func(path string) string {
+		if p, err := filepath.EvalSymlinks(path); err == nil {
+			path = p
+		}
+		if p, err := filepath.Abs(path); err == nil {
+			path = p
+		}
+		return path
+	}
+	at := real(file)
+	for _, arg := range a.args {
+		for _, prefix := range []string{"dir:", "oci-dir:", "file:"} {
+			arg = strings.TrimPrefix(arg, prefix)
+		}
+		if st, err := os.Stat(arg); err != nil || !st.IsDir() {
+			continue
+		}
+		if rel, err := filepath.Rel(real(arg), at); err == nil && filepath.IsLocal(rel) {
+			return true
+		}
+	}
+	return false
+}
+
 // settingsFile is the file of settings that is in force: that of --config, the
-// project's, the user's.
-func (a *app) settingsFile(config string) string {
+// project's, the user's. project: it was found in the project.
+func (a *app) settingsFile(config string) (file string, project bool) {
 	if ext := strings.ToLower(filepath.Ext(config)); ext == ".yaml" || ext == ".yml" {
-		return config
+		return config, false
 	}
-	if file := findUp(settingsName); file != "" {
-		return file
+	if file := a.discovered(settingsName, "--config"); file != "" {
+		return file, true
 	}
+	return a.userSettings(), false
+}
+
+func (a *app) userSettings() string {
 	dir := a.getenv("XDG_CONFIG_HOME")
 	if dir == "" {
 		if home := a.getenv("HOME"); home != "" {
@@ -191,34 +259,50 @@ func settingNames(fs *pflag.FlagSet) (names []string) {
 	return names
 }
 
+// usesSettings marks a command that the settings are for.
+const usesSettings = "settings"
+
 // fromSettings gives every flag that is set neither on the command line nor by a
-// variable the value of the settings.
-func (a *app) fromSettings(fs *pflag.FlagSet) error {
+// variable the value of the settings, where the command has it.
+func (a *app) fromSettings(c *cobra.Command) error {
+	fs := c.Flags()
 	config := fs.Lookup("config")
-	if config == nil || fs.Lookup("ignore-file") == nil {
-		return nil // not a scan
+	if c.Annotations[usesSettings] == "" || config == nil {
+		return nil
 	}
-	file := a.settingsFile(config.Value.String())
+	file, project := a.settingsFile(config.Value.String())
 	if file == "" {
 		return nil
 	}
-	text, err := os.ReadFile(file)
+	text, err := readSmall(file)
 	if err != nil {
-		return usage(settingsNotRead, file, reason(err))
+		return err
 	}
-	s, err := parseSettings(file, text, settingNames(fs))
+	var all scanFlags // the keys are those of a scan, whatever the command has of them
+	known := pflag.NewFlagSet("", pflag.ContinueOnError)
+	all.register(known)
+	s, err := parseSettings(file, text, settingNames(known))
 	if err != nil {
 		return &usageError{err}
 	}
 	if config.Value.String() == file {
 		config.Value.Set("") // it named the settings, and not the rules
 	}
-	for name, values := range s.values {
+	for _, name := range slices.Sorted(maps.Keys(s.values)) {
+		values := s.values[name]
 		f := fs.Lookup(name)
 		if name == "rules" {
 			f = config
-			if len(values) == 1 && !filepath.IsAbs(values[0]) {
-				values[0] = filepath.Join(filepath.Dir(file), values[0])
+		}
+		if f == nil || f.Value.Type() != known.Lookup(cmp.Or(map[string]string{"rules": "base"}[name], name)).Value.Type() {
+			continue // it is of a scan
+		}
+		if project && name == "insecure" {
+			return usage("%s:%d: %s", file, s.lines[name], settingsInsecure)
+		}
+		for i, v := range values {
+			if values[i], err = beside(file, name, v, project); err != nil {
+				return usage("%s:%d: %v", file, s.lines[name], err)
 			}
 		}
 		if f.Changed && (name != "rules" || config.Value.String() != "") {
@@ -229,12 +313,56 @@ func (a *app) fromSettings(fs *pflag.FlagSet) error {
 		}
 		for _, v := range values {
 			if err := fs.Set(f.Name, v); err != nil {
-				return usage("%s:%d: %q is no value for %s, which is of type %s", file, s.lines[name], v, name, f.Value.Type())
+				return usage("%s:%d: this is no value for %s, which is of type %s", file, s.lines[name], name, f.Value.Type())
 			}
 		}
 	}
 	a.settings = s
 	return nil
+}
+
+// beside resolves the files that a setting names against the directory of the
+// settings. Settings that were found, and not named, may write below it only.
+func beside(file, name, value string, project bool) (string, error) {
+	path, format := value, ""
+	switch name {
+	case "baseline", "ignore-file", "dockerfile", "rules":
+	case "output":
+		var ok bool
+		if format, path, ok = strings.Cut(value, "="); !ok || path == "" || path == "-" {
+			return value, nil
+		}
+		format += "="
+		if project && !filepath.IsLocal(path) {
+			return "", errors.New(settingsOutside)
+		}
+	default:
+		return value, nil
+	}
+	if filepath.IsAbs(path) {
+		return value, nil
+	}
+	return format + filepath.Join(filepath.Dir(file), path), nil
+}
+
+// maxSmall bounds files of settings and of entries.
+const maxSmall = 4 << 20
+
+// readSmall reads such a file.
+func readSmall(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, usage(settingsNotRead, name, reason(err))
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxSmall+1))
+	switch {
+	case err != nil:
+		return nil, usage(settingsNotRead, name, reason(err))
+	case len(text) > maxSmall:
+		return nil, usage(settingsNotRead, name, "it has more than "+report.Size(maxSmall))
+	}
+	return text, nil
 }
 
 // reason is what went wrong, without the name of the file.
@@ -254,12 +382,12 @@ func (a *app) ignored(f *scanFlags) ([]ignore.Entry, error) {
 	}
 	file := f.ignoreFile
 	if file == "" {
-		file = findUp(ignoreName)
+		file = a.discovered(ignoreName, "--ignore-file")
 	}
 	if file != "" {
-		text, err := os.ReadFile(file)
+		text, err := readSmall(file)
 		if err != nil {
-			return nil, usage(settingsNotRead, file, reason(err))
+			return nil, err
 		}
 		more, err := ignore.Parse(file, text)
 		if err != nil {
@@ -267,10 +395,10 @@ func (a *app) ignored(f *scanFlags) ([]ignore.Entry, error) {
 		}
 		es = append(es, more...)
 	}
-	if file := findUp(gitleaksName); file != "" {
-		text, err := os.ReadFile(file)
+	if file := a.discovered(gitleaksName, "--ignore-file"); file != "" {
+		text, err := readSmall(file)
 		if err != nil {
-			return nil, usage(settingsNotRead, file, reason(err))
+			return nil, err
 		}
 		es = append(es, ignore.Gitleaks(file, text)...)
 	}
@@ -288,17 +416,26 @@ func (a *app) ignored(f *scanFlags) ([]ignore.Entry, error) {
 	return es, nil
 }
 
+// put writes to the standard output.
+func (a *app) put(text []byte) error {
+	if _, err := a.stdout.Write(text); err != nil {
+		return fmt.Errorf(cannotWrite, "the standard output", err)
+	}
+	return nil
+}
+
 func (a *app) configCommand() *cobra.Command {
 	c := &cobra.Command{Use: "config", Short: configShort, Long: configLong, Args: cobra.NoArgs}
 	var f scanFlags
 	show := &cobra.Command{
-		Use: "show", Short: configShowShort, Args: cobra.NoArgs,
+		Use: "show", Short: configShowShort, Args: cobra.NoArgs, Annotations: map[string]string{usesSettings: "yes"},
 		RunE: func(c *cobra.Command, _ []string) error {
 			file := configNone
 			if a.settings != nil {
 				file = a.settings.file
 			}
-			fmt.Fprintf(a.stdout, "# %s\n", file)
+			var b bytes.Buffer
+			fmt.Fprintf(&b, "# %s\n", report.Escape(file))
 			c.Flags().VisitAll(func(fl *pflag.Flag) {
 				name := fl.Name
 				if name == "config" {
@@ -319,7 +456,7 @@ func (a *app) configCommand() *cobra.Command {
 				if value == "" {
 					value = `""`
 				}
-				fmt.Fprintf(a.stdout, "%s: %s  # %s\n", name, value, from)
+				fmt.Fprintf(&b, "%s: %s  # %s\n", name, report.Escape(value), report.Escape(from))
 			})
 			es, err := a.ignored(&f)
 			if err != nil {
@@ -330,9 +467,9 @@ func (a *app) configCommand() *cobra.Command {
 				if what == "" {
 					what = strings.TrimSpace("rule " + e.Rule + " " + e.Path)
 				}
-				fmt.Fprintf(a.stdout, "# ignored: %s (%s: %s)\n", what, e.From, e.Reason)
+				fmt.Fprintf(&b, "# ignored: %s (%s: %s)\n", report.Escape(what), report.Escape(e.From), report.Escape(e.Reason))
 			}
-			return nil
+			return a.put(b.Bytes())
 		},
 	}
 	f.register(show.Flags())
@@ -340,8 +477,7 @@ func (a *app) configCommand() *cobra.Command {
 	schema := &cobra.Command{
 		Use: "schema", Short: configSchemaShort, Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := a.stdout.WriteString(settingsSchema)
-			return err
+			return a.put([]byte(settingsSchema))
 		},
 	}
 	c.AddCommand(show, schema)
