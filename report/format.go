@@ -251,7 +251,7 @@ func (e *entry) message() string {
 func (e *entry) advice() string {
 	s := Escape(e.Fix)
 	if e.Revoke != "" {
-		s = strings.TrimSpace(s + " Then revoke it: " + Escape(e.Revoke))
+		s = strings.TrimSpace(s + " To revoke it: " + Escape(e.Revoke))
 	}
 	return s
 }

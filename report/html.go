@@ -233,6 +233,9 @@ func (h *htmlPage) verdict() (class, words string) {
 	case rated > 0:
 		return "clean", "no leaks: no finding reaches the threshold"
 	}
+	if n := h.r.suppressed(); n > 0 {
+		return "clean", "clean: no secrets that count, and " + thousands(int64(n)) + " that your own files take back"
+	}
 	return "clean", "clean: no secrets found"
 }
 

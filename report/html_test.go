@@ -326,7 +326,7 @@ func TestHTMLVerdict(t *testing.T) {
 		{"leaks", []Finding{leak}, nil, false, "leaks", []string{"Leaks found", "1 finding (1 high)", "at least medium severity and medium confidence: 1 is.", "high 1", "A key ab…(9 characters) app/.env:3"}},
 		{"below", []Finding{low}, nil, false, "clean", []string{"No leaks: no finding reaches the threshold", "1 finding (1 low)", ": 0 are."}},
 		{"harmless", []Finding{harmless}, nil, false, "clean", []string{"Clean: no secrets found", "harmless 1", "no findings"}},
-		{"suppressed", []Finding{suppressed}, nil, false, "clean", []string{"Clean: no secrets found", "high 0", "suppressed 1", "no findings"}},
+		{"suppressed", []Finding{suppressed}, nil, false, "clean", []string{"Clean: no secrets that count, and 1 that your own files take back", "high 0", "suppressed 1", "no findings"}},
 		{"never", []Finding{leak}, nil, true, "clean", []string{"The threshold is never"}},
 		{"incomplete", nil, []Gap{{Kind: GapMissing, Blob: "sha256:aa", Reason: "gone", Bytes: 1e6, Hint: "pull it"}}, false, "incomplete",
 			[]string{"INCOMPLETE: no leak in what was read", "1 gap, at least 1.0 MB", "missing", "gone (1.0 MB)", "sha256:aa", "hint: pull it"}},
