@@ -16,9 +16,10 @@ type Options struct {
 	All bool
 	// Reveal gives a finding's secret itself; of json, text and gitleaks only.
 	Reveal func(f *Finding) (string, bool)
-	// Color and Width are those of [TextOptions].
+	// Color, Width and Link are those of [TextOptions].
 	Color bool
 	Width int
+	Link  func(rule string) string
 	// Rule gives the page of a rule, for formats that carry it. nil: none.
 	Rule func(id string) (RulePage, bool)
 	// Dockerfile is the one that the image was built from: findings whose
@@ -47,7 +48,7 @@ func Formats() []string {
 func Write(w io.Writer, r *Report, format string, o Options) error {
 	switch format {
 	case "text":
-		return WriteText(w, r, TextOptions{Color: o.Color, Width: o.Width, Reveal: o.Reveal, All: o.All})
+		return WriteText(w, r, TextOptions{Color: o.Color, Width: o.Width, Reveal: o.Reveal, All: o.All, Link: o.Link})
 	case "json":
 		return WriteJSON(w, r, JSONOptions{Reveal: o.Reveal})
 	case "jsonl":

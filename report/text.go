@@ -31,6 +31,9 @@ type TextOptions struct {
 	Reveal func(f *Finding) (string, bool)
 	// All shows findings of severity info too.
 	All bool
+	// Link gives the address of a rule's page, for terminals that know links (OSC
+	// 8); "" or nil: none.
+	Link func(rule string) string
 }
 
 const (
@@ -244,12 +247,13 @@ func (p *printer) title(f *Finding) {
 	// The rule stands at the right edge. The preview follows the title, or goes
 	// below it where that is too long for one line.
 	space := room - Columns(title) - Columns(rule)
+	shown := p.link(f.Rule, p.paint(dim, rule))
 	if n := Columns(preview) + 2; n > 2 && n+2 <= space {
-		p.line(begin + p.paint(bold, title) + "  " + preview + Pad("", space-n) + p.paint(dim, rule))
+		p.line(begin + p.paint(bold, title) + "  " + preview + Pad("", space-n) + shown)
 		return
 	}
 	if space >= 2 {
-		p.line(begin + p.paint(bold, title) + Pad("", space) + p.paint(dim, rule))
+		p.line(begin + p.paint(bold, title) + Pad("", space) + shown)
 		p.indented(wrap(preview, room))
 		return
 	}
@@ -260,6 +264,23 @@ func (p *printer) title(f *Finding) {
 	}
 	p.indented(wrap(preview, room))
 	p.indented(wrap(rule, room))
+}
+
+// link makes a text one to the page of a rule.
+func (p *printer) link(rule, text string) string {
+	if p.o.Link == nil {
+		return text
+	}
+	url := p.o.Link(rule)
+	for _, c := range url {
+		if c <= ' ' || c > '~' {
+			return text
+		}
+	}
+	if url == "" {
+		return text
+	}
+	return "\x1b]8;;" + url + "\x1b\\" + text + "\x1b]8;;\x1b\\"
 }
 
 // first writes everything about a finding's first location.

@@ -380,3 +380,19 @@ func TestManyFindings(t *testing.T) {
 		}
 	}
 }
+
+// A rule is a link where links are known; nothing of an image gets into it.
+func TestLinks(t *testing.T) {
+	out := text(t, sample(), TextOptions{Color: true, Link: func(rule string) string {
+		if rule == "aws-access-token" {
+			return "https://example.com/" + rule
+		}
+		return "https://example.com/\x1b\\evil"
+	}})
+	if n := strings.Count(out, "\x1b]8;;https://example.com/aws-access-token\x1b\\"); n != 1 {
+		t.Errorf("%d links", n)
+	}
+	if strings.Count(out, "\x1b]8;;") != 2 || strings.Contains(out, "evil") && strings.Contains(out, "\x1b\\evil") {
+		t.Error("a link that is none")
+	}
+}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -55,5 +57,29 @@ acme-file
 `
 	if got := l.out.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// Every built-in rule's link leads to its page.
+func TestRuleLinks(t *testing.T) {
+	set, err := rules.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked := 0
+	for i := range set.Rules {
+		link := ruleLink(set.Rules[i].ID)
+		page, anchor, _ := strings.Cut(strings.TrimPrefix(link, "https://github.com/leakscan/leakscan/blob/main/"), "#")
+		if link == "" {
+			continue
+		}
+		linked++
+		text, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(page)))
+		if err != nil || !strings.Contains(string(text), "\n## "+anchor+"\n") {
+			t.Errorf("%s leads nowhere: %v", link, err)
+		}
+	}
+	if linked < 1000 {
+		t.Errorf("%d of %d rules are linked", linked, len(set.Rules))
 	}
 }

@@ -338,9 +338,38 @@ type rendering func(w io.Writer, format string, color bool, width int) error
 // write renders the report and puts it in its place.
 func (a *app) write(o *output, rep *report.Report, color string, ro report.Options) error {
 	return a.render(o, color, func(w io.Writer, format string, color bool, width int) error {
-		ro.Color, ro.Width = color, width
+		ro.Color, ro.Width, ro.Link = color, width, nil
+		if color && o.temp == nil && a.knowsLinks() {
+			ro.Link = ruleLink
+		}
 		return report.Write(w, rep, format, ro)
 	})
+}
+
+// knowsLinks reports whether the terminal is one of those that are known to make
+// links of OSC 8.
+func (a *app) knowsLinks() bool {
+	if !isTerminal(a.stdout) || a.getenv("TERM") == "dumb" {
+		return false
+	}
+	for _, key := range []string{"VTE_VERSION", "WT_SESSION", "KITTY_WINDOW_ID", "KONSOLE_VERSION", "WEZTERM_PANE", "ITERM_SESSION_ID", "ALACRITTY_WINDOW_ID", "GHOSTTY_RESOURCES_DIR"} {
+		if a.getenv(key) != "" {
+			return true
+		}
+	}
+	return a.getenv("TERM_PROGRAM") == "vscode"
+}
+
+// ruleLink is the address of a built-in rule's page.
+func ruleLink(id string) string {
+	set, err := rules.Default()
+	if err != nil {
+		return ""
+	}
+	if r := set.Rule(id); r != nil && r.Category != "" {
+		return "https://github.com/leakscan/leakscan/blob/main/docs/rules/" + r.Category + ".md#" + r.ID
+	}
+	return ""
 }
 
 // clock is a time as reports have it.
