@@ -100,13 +100,19 @@ func (sc *scan) namesBefore(from int) {
 	}
 	for at := start; at < end; at += 2 {
 		x := fold8At(d, at)
-		for _, g := range f.compared(uint32(x)) {
-			if x&g.mask != g.bytes {
-				continue
-			}
-			if t, start := &f.literals[g.literal], at-int(g.offset); t.at(d, start) {
-				sc.hits(t, start)
-			}
+		f.compare(sc, at, x, f.compared(uint32(x)))
+	}
+}
+
+// compare tells the rules whose names are where the text has a gram, at d[at:].
+func (f *nameFilter) compare(sc *scan, at int, x uint64, list []gram) {
+	for i := range list {
+		g := &list[i]
+		if x&g.mask != g.bytes {
+			continue
+		}
+		if t, start := &f.literals[g.literal], at-int(g.offset); t.at(sc.d, start) {
+			sc.hits(t, start)
 		}
 	}
 }
@@ -115,14 +121,7 @@ func (sc *scan) namesBefore(from int) {
 // a word, and for such as have one.
 func (f *nameFilter) foldedNames(sc *scan, end int, at []int) {
 	found := func(p *places) {
-		f.each(sc.d, p, func(at int, x uint64, list []gram) {
-			for i := range list {
-				t, start := &f.literals[list[i].literal], at-int(list[i].offset)
-				if x&list[i].mask == list[i].bytes && t.at(sc.d, start) {
-					sc.hits(t, start)
-				}
-			}
-		})
+		f.each(sc.d, p, func(at int, x uint64, list []gram) { f.compare(sc, at, x, list) })
 	}
 	lo := sc.from
 	for _, i := range at {

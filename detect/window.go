@@ -248,10 +248,7 @@ type assign struct {
 // newAssign returns the check if a pattern of these parts has the form, and the
 // index of the operator among them.
 func newAssign(parts []*syntax.Regexp) (*assign, int) {
-	var ops byteSet
-	for _, c := range []byte("=>:|?,") {
-		ops[c] = true
-	}
+	ops := newByteSet("=>:|?,")
 	a := new(assign)
 	n := -1
 	for i, p := range parts {

@@ -18,18 +18,11 @@ const leastWord = findStep + 8 - 1
 // wordBytes says which bytes are in words, and base64Value what they stand for
 // (RFC 4648, sections 4 and 5; both alphabets at once).
 var (
-	wordBytes   = newWordBytes()
+	wordBytes   = newByteSet(base64Alphabet + "+/-_")
 	base64Value = newBase64Value()
 )
 
 const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-
-func newWordBytes() (set byteSet) {
-	for _, c := range []byte(base64Alphabet + "+/-_") {
-		set[c] = true
-	}
-	return set
-}
 
 func newBase64Value() (value [256]uint8) {
 	for i, c := range []byte(base64Alphabet + "+/") {

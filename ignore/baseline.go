@@ -76,7 +76,7 @@ func ReadBaseline(name string, text []byte) ([]Entry, error) {
 		}
 		es := make([]Entry, 0, len(b.Entries))
 		for _, e := range b.Entries {
-			es = append(es, Entry{Fingerprint: e.Fingerprint, Reason: "it is in the baseline", From: name, Quiet: true})
+			es = append(es, known(name, e.Fingerprint))
 		}
 		return es, nil
 	}

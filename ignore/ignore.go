@@ -197,11 +197,16 @@ func Baseline(name string, r *report.Report) (es []Entry) {
 		for _, l := range r.Findings[i].Locations {
 			if !seen[l.Fingerprint] {
 				seen[l.Fingerprint] = true
-				es = append(es, Entry{Fingerprint: l.Fingerprint, Reason: "it is in the baseline", From: name, Quiet: true})
+				es = append(es, known(name, l.Fingerprint))
 			}
 		}
 	}
 	return es
+}
+
+// known is the entry for a location of the baseline in a file.
+func known(file, fingerprint string) Entry {
+	return Entry{Fingerprint: fingerprint, Reason: "it is in the baseline", From: file, Quiet: true}
 }
 
 // Apply marks the locations that do not count, and notes the entries that have

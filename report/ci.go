@@ -50,10 +50,10 @@ func writeGitHub(w io.Writer, r *Report, o Options) error {
 			kind = "warning"
 		}
 		props := "title=" + commandProperty(fmt.Sprintf("%s (%s)", Escape(e.Title), e.Severity))
-		if n := o.Dockerfile.line(e.first().instruction()); n > 0 {
-			props = fmt.Sprintf("file=%s,line=%d,%s", commandProperty(o.Dockerfile.Path), n, props)
+		if n := o.lines.line(e.first().instruction()); n > 0 {
+			props = fmt.Sprintf("file=%s,line=%d,%s", commandProperty(o.lines.path), n, props)
 		}
-		say(kind, props, r.imageName(e.image)+": "+e.message()+" "+e.advice())
+		say(kind, props, e.name+": "+e.message()+" "+e.advice())
 	}
 	if left > 0 {
 		fmt.Fprintf(b, "::notice title=leakscan::%s\n", commandText(fmt.Sprintf("%s more: GitHub shows %d of a kind; the summary and the report have all", counted(left, "annotation"), annotations)))
@@ -99,7 +99,7 @@ func writeMarkdown(w io.Writer, r *Report, o Options) error {
 		if n := len(e.locations) - 1; n > 0 {
 			more = fmt.Sprintf("<br>and in %s more", counted(n, "place"))
 		}
-		fmt.Fprintf(b, "| **%s** | %s<br>%s | %s<br>%s%s | %s |\n", severity, markdown(Escape(e.Title)), code(Escape(e.Secret.String())), code(l.where()), markdown(r.imageName(e.image)), more, markdown(fateSentence(l)))
+		fmt.Fprintf(b, "| **%s** | %s<br>%s | %s<br>%s%s | %s |\n", severity, markdown(Escape(e.Title)), code(Escape(e.Secret.String())), code(l.where()), markdown(e.name), more, markdown(fateSentence(l)))
 	}
 	if n := len(entries) - markdownRows; n > 0 {
 		fmt.Fprintf(b, "\n%s more are in the report.\n", counted(n, "finding"))
@@ -261,13 +261,13 @@ func writeGitLab(w io.Writer, r *Report, o Options) error {
 		}
 		l := e.first()
 		v := gitlabVulnerability{
-			ID: fmt.Sprintf("%s:%d", Escape(l.Fingerprint), e.image), Name: Escape(e.Title), Description: r.imageName(e.image) + ": " + e.message(), Solution: e.advice(),
+			ID: fmt.Sprintf("%s:%d", Escape(l.Fingerprint), e.image), Name: Escape(e.Title), Description: e.name + ": " + e.message(), Solution: e.advice(),
 			Severity:    map[Severity]string{SeverityCritical: "Critical", SeverityHigh: "High", SeverityMedium: "Medium", SeverityLow: "Low", SeverityInfo: "Info"}[e.Severity],
 			Location:    gitlabLocation{File: relativeURI(l.Path), Start: l.Line, Commit: gitlabCommit{"0000000"}},
 			Identifiers: []gitlabIdentifier{{"leakscan_rule_id", "leakscan rule " + Escape(e.Rule), Escape(e.Rule)}},
 		}
-		if n := o.Dockerfile.line(l.instruction()); n > 0 {
-			v.Location.File, v.Location.Start = relativeURI(o.Dockerfile.Path), n
+		if n := o.lines.line(l.instruction()); n > 0 {
+			v.Location.File, v.Location.Start = relativeURI(o.lines.path), n
 		}
 		if v.Severity == "" {
 			v.Severity = "Unknown"
@@ -316,6 +316,10 @@ type (
 func writeJUnit(w io.Writer, r *Report, o Options) error {
 	out := junitSuites{Name: "leakscan"}
 	entries := r.entries(o)
+	unread := func(s *junitSuite, message, kind string) {
+		s.Cases = append(s.Cases, junitCase{Name: "everything is scanned", Class: "leakscan.gap", Error: &junitResult{message, kind, ""}})
+		s.Errors++
+	}
 	suite := func(name string, image int) {
 		s := junitSuite{Name: name}
 		for k := range entries {
@@ -337,9 +341,11 @@ func writeJUnit(w io.Writer, r *Report, o Options) error {
 		for i := range r.Gaps {
 			g := &r.Gaps[i]
 			if g.Image == nil && image == -1 || g.Image != nil && *g.Image == image {
-				s.Cases = append(s.Cases, junitCase{Name: "everything is scanned", Class: "leakscan.gap", Error: &junitResult{gapMessage(g), string(g.Kind), ""}})
-				s.Errors++
+				unread(&s, gapMessage(g), string(g.Kind))
 			}
+		}
+		if image == -1 && !r.Complete && len(r.Gaps) == 0 {
+			unread(&s, "the scan did not reach its end", string(GapInterrupted))
 		}
 		if len(s.Cases) == 0 && image >= 0 {
 			s.Cases = []junitCase{{Name: "no secret is found", Class: "leakscan"}}
@@ -349,14 +355,10 @@ func writeJUnit(w io.Writer, r *Report, o Options) error {
 			out.Tests, out.Failures, out.Errors = out.Tests+s.Tests, out.Failures+s.Failures, out.Errors+s.Errors
 		}
 	}
-	for i := range r.Images {
-		suite(r.imageName(i), i)
+	for i, name := range r.imageNames() {
+		suite(name, i)
 	}
 	suite("leakscan", -1)
-	if !r.Complete && len(r.Gaps) == 0 {
-		out.Suites = append(out.Suites, junitSuite{Name: "leakscan", Tests: 1, Errors: 1, Cases: []junitCase{{Name: "everything is scanned", Class: "leakscan.gap", Error: &junitResult{"the scan did not reach its end", "interrupted", ""}}}})
-		out.Tests, out.Errors = out.Tests+1, out.Errors+1
-	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -99,7 +101,7 @@ func writeCSV(w io.Writer, r *Report, o Options) error {
 				by = l.Suppressed.By
 			}
 			if err == nil {
-				err = row(r.imageName(e.image), string(e.Severity), string(e.Confidence), Escape(e.Rule), Escape(e.Title), Escape(e.Secret.String()), string(l.Place), Escape(l.Path),
+				err = row(e.name, string(e.Severity), string(e.Confidence), Escape(e.Rule), Escape(e.Title), Escape(e.Secret.String()), string(l.Place), Escape(l.Path),
 					number(l.Line), number(l.Column), layer, Escape(dig), string(l.Fate), number(l.FateLayer), Escape(l.instruction()), Escape(by), Escape(l.Fingerprint))
 			}
 		}
@@ -200,13 +202,13 @@ func writeInToto(w io.Writer, r *Report, o Options) error {
 		}
 		return map[string]string{alg: hex}
 	}
-	for i := range r.Images {
+	for i, name := range r.imageNames() {
 		img := &r.Images[i]
 		digest := sum(cmp.Or(img.Digest, img.ConfigDigest))
 		if digest == nil {
-			return fmt.Errorf("%s has no digest, which an in-toto statement must name", r.imageName(i))
+			return fmt.Errorf("%s has no digest, which an in-toto statement must name", name)
 		}
-		out.Subject = append(out.Subject, intotoSubject{r.imageName(i), digest})
+		out.Subject = append(out.Subject, intotoSubject{name, digest})
 	}
 	if len(out.Subject) == 0 {
 		return fmt.Errorf("no image was scanned, and an in-toto statement is about one")
@@ -227,7 +229,7 @@ func writeInToto(w io.Writer, r *Report, o Options) error {
 		delete(warns, k)
 	}
 	p := &out.Predicate
-	p.Failed, p.Warned = notNil(sortedKeys(fails)), notNil(sortedKeys(warns))
+	p.Failed, p.Warned = notNil(slices.Sorted(maps.Keys(fails))), notNil(slices.Sorted(maps.Keys(warns)))
 	if r.complete() {
 		p.Passed = []string{"everything-was-scanned"}
 	} else {

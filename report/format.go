@@ -28,6 +28,8 @@ type Options struct {
 	// Started and Ended are when the scan ran, in the form 2006-01-02T15:04:05, for
 	// the format that wants to know (gitlab). "": 1970.
 	Started, Ended string
+
+	lines *dockerfileLines // of Dockerfile, made by Write
 }
 
 // RulePage is what is told about a rule, in Markdown and in plain text.
@@ -46,6 +48,7 @@ func Formats() []string {
 
 // Write writes a report in one of [Formats]; call [Report.Sort] first.
 func Write(w io.Writer, r *Report, format string, o Options) error {
+	o.lines = o.Dockerfile.index()
 	switch format {
 	case "text":
 		return WriteText(w, r, TextOptions{Color: o.Color, Width: o.Width, Reveal: o.Reveal, All: o.All, Link: o.Link})
@@ -81,14 +84,25 @@ type Dockerfile struct {
 	Lines []string
 }
 
-// line returns the line, from 1, of an instruction as an image's history has
-// it; 0: it is in none. A line is only taken if it is the only one that fits.
-func (d *Dockerfile) line(instruction string) int {
-	if d == nil || instruction == "" {
-		return 0
+// dockerfileLines are the instructions of a Dockerfile, ready to be compared: a
+// report asks for the same few again and again.
+type dockerfileLines struct {
+	path         string
+	instructions []dockerfileLine
+}
+
+type dockerfileLine struct {
+	number int    // of its first line, from 1
+	text   string // see normalInstruction
+}
+
+// index reads the instructions; of nil there are none.
+func (d *Dockerfile) index() *dockerfileLines {
+	x := &dockerfileLines{}
+	if d == nil {
+		return x
 	}
-	want := normalInstruction(instruction)
-	found := 0
+	x.path = d.Path
 	for i := 0; i < len(d.Lines); i++ {
 		first := i
 		text := strings.TrimSpace(d.Lines[i])
@@ -103,13 +117,27 @@ func (d *Dockerfile) line(instruction string) int {
 				text = strings.TrimSuffix(text, "\\") + "\\"
 			}
 		}
-		if !sameInstruction(normalInstruction(text), want) {
+		x.instructions = append(x.instructions, dockerfileLine{first + 1, normalInstruction(text)})
+	}
+	return x
+}
+
+// line returns the line, from 1, of an instruction as an image's history has
+// it; 0: it is in none. A line is only taken if it is the only one that fits.
+func (x *dockerfileLines) line(instruction string) int {
+	if len(x.instructions) == 0 || instruction == "" {
+		return 0
+	}
+	want := normalInstruction(instruction)
+	found := 0
+	for _, l := range x.instructions {
+		if !sameInstruction(l.text, want) {
 			continue
 		}
 		if found > 0 {
 			return 0
 		}
-		found = first + 1
+		found = l.number
 	}
 	return found
 }
@@ -172,6 +200,7 @@ func sameInstruction(a, b string) bool {
 type entry struct {
 	*Finding
 	image     int
+	name      string     // of the image; see imageNames
 	locations []Location // at least one
 }
 
@@ -179,6 +208,7 @@ func (e *entry) first() *Location { return &e.locations[0] }
 
 // entries gives the findings image by image.
 func (r *Report) entries(o Options) (all []entry) {
+	names := r.imageNames()
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		if f.Severity == SeverityInfo && !o.All {
@@ -191,12 +221,16 @@ func (r *Report) entries(o Options) (all []entry) {
 			if !ok {
 				k = len(all)
 				by[l.Image] = k
-				all = append(all, entry{Finding: f, image: l.Image})
+				e := entry{Finding: f, image: l.Image}
+				if l.Image >= 0 && l.Image < len(names) {
+					e.name = names[l.Image]
+				}
+				all = append(all, e)
 			}
 			all[k].locations = append(all[k].locations, l)
 		}
 		for k := from; k < len(all); k++ {
-			slices.SortStableFunc(all[k].locations, func(a, b Location) int { return b2i(a.Suppressed != nil) - b2i(b.Suppressed != nil) })
+			countingFirst(all[k].locations)
 		}
 	}
 	return all
@@ -257,10 +291,11 @@ func (e *entry) advice() string {
 	return s
 }
 
-// imageName is how an image is called in a list.
-func (r *Report) imageName(i int) string {
-	if i < 0 || i >= len(r.Images) {
-		return ""
+// imageNames are how the images are called in a list.
+func (r *Report) imageNames() []string {
+	names := imageLabels(r.Images)
+	for i := range names {
+		names[i] = Escape(names[i])
 	}
-	return Escape(imageLabels(r.Images)[i])
+	return names
 }

@@ -230,7 +230,7 @@ LABEL token=x`, "\n")}
 		"RUN something else":                                0,
 		"":                                                  0,
 	} {
-		if got := d.line(instruction); got != want {
+		if got := d.index().line(instruction); got != want {
 			t.Errorf("%s: line %d, want %d", instruction, got, want)
 		}
 	}

@@ -55,11 +55,9 @@ const (
 // and can be kept, mailed or attached to a build; call [Report.Sort] first. The
 // same report gives the same bytes.
 func WriteHTML(w io.Writer, r *Report, o HTMLOptions) error {
-	timeless := *r
-	timeless.Stats.Elapsed = 0 // so that equal scans give equal bytes
 	h := &htmlPage{
 		w:      bufio.NewWriter(w),
-		r:      &timeless,
+		r:      r.timeless(),
 		o:      o,
 		labels: imageLabels(r.Images),
 		index:  map[string]int{},
@@ -267,9 +265,6 @@ func (h *htmlPage) banner(class, words string) {
 	}
 	h.raw("</div>\n</section>\n")
 }
-
-// counts says whether a finding is neither known to be harmless nor suppressed.
-func (f *Finding) counts() bool { return f.Severity != SeverityInfo && !f.Suppressed() }
 
 // leak goes by what [Report.Verdict] does.
 func (h *htmlPage) leak(f *Finding) bool {

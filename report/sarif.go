@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -110,6 +109,7 @@ type (
 func writeSARIF(w io.Writer, r *Report, o Options) error {
 	log := sarifLog{Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{}}
 	entries := r.entries(o)
+	names := r.imageNames()
 	for i := range r.Images {
 		if i == sarifRuns {
 			last := &log.Runs[len(log.Runs)-1].Invocations[0]
@@ -117,16 +117,15 @@ func writeSARIF(w io.Writer, r *Report, o Options) error {
 			last.Notifications = append(last.Notifications, sarifNotification{"error", sarifText{Text: fmt.Sprintf("%d more images are left out: GitHub takes %d runs a file", len(r.Images)-i, sarifRuns)}})
 			break
 		}
-		log.Runs = append(log.Runs, r.sarifRun(i, entries, o))
+		log.Runs = append(log.Runs, r.sarifRun(i, names[i], entries, o))
 	}
 	if len(r.Images) == 0 {
-		log.Runs = append(log.Runs, r.sarifRun(-1, nil, o))
+		log.Runs = append(log.Runs, r.sarifRun(-1, "", nil, o))
 	}
 	return writeJSON(w, log, "the report as SARIF")
 }
 
-func (r *Report) sarifRun(image int, entries []entry, o Options) sarifRun {
-	name := r.imageName(image)
+func (r *Report) sarifRun(image int, name string, entries []entry, o Options) sarifRun {
 	run := sarifRun{
 		Tool:       sarifTool{sarifDriver{Name: r.Tool.Name, Version: r.Tool.Version, InformationURI: "https://github.com/leakscan/leakscan", Rules: []sarifRule{}}},
 		Automation: sarifID{"leakscan/" + strings.ReplaceAll(name, "/", "-") + "/"},
@@ -275,8 +274,8 @@ func (r *Report) sarifResult(e *entry, rule int, image string, o Options) sarifR
 			"security-severity": securitySeverity(e.Severity),
 		},
 	}
-	if n := o.Dockerfile.line(l.instruction()); n > 0 {
-		res.Locations = []sarifLocation{{Physical: sarifPhysical{sarifArtifact{relativeURI(o.Dockerfile.Path)}, sarifRegion{n}}, Logical: logical(image, l)}}
+	if n := o.lines.line(l.instruction()); n > 0 {
+		res.Locations = []sarifLocation{{Physical: sarifPhysical{sarifArtifact{relativeURI(o.lines.path)}, sarifRegion{n}}, Logical: logical(image, l)}}
 		res.Related = append(res.Related, inImage(image, l, 1))
 	} else {
 		at := inImage(image, l, 0)
@@ -321,14 +320,4 @@ func relativeURI(path string) string {
 		return "image"
 	}
 	return strings.Join(parts, "/")
-}
-
-// sortedKeys are a map's keys, in order.
-func sortedKeys[V any](m map[string]V) []string {
-	var ks []string
-	for k := range m {
-		ks = append(ks, k)
-	}
-	slices.Sort(ks)
-	return ks
 }

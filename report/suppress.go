@@ -39,9 +39,17 @@ func (f *Finding) Suppressed() bool {
 // counting gives the locations, those that count first.
 func (f *Finding) counting() []Location {
 	ls := slices.Clone(f.Locations)
-	slices.SortStableFunc(ls, func(a, b Location) int { return b2i(a.Suppressed != nil) - b2i(b.Suppressed != nil) })
+	countingFirst(ls)
 	return ls
 }
+
+// countingFirst puts those that count before those that are suppressed.
+func countingFirst(ls []Location) {
+	slices.SortStableFunc(ls, func(a, b Location) int { return b2i(a.Suppressed != nil) - b2i(b.Suppressed != nil) })
+}
+
+// counts reports whether a finding is neither known to be harmless nor suppressed.
+func (f *Finding) counts() bool { return f.Severity != SeverityInfo && !f.Suppressed() }
 
 // suppressed counts the findings that are.
 func (r *Report) suppressed() (n int) {

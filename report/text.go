@@ -123,7 +123,7 @@ func (p *printer) report() {
 func (p *printer) shown() []*Finding {
 	var fs []*Finding
 	for i := range p.r.Findings {
-		if f := &p.r.Findings[i]; p.o.All || f.Severity != SeverityInfo && !f.Suppressed() {
+		if f := &p.r.Findings[i]; p.o.All || f.counts() {
 			fs = append(fs, f)
 		}
 	}
@@ -689,7 +689,7 @@ func (r *Report) complete() bool { return r.Complete && len(r.Gaps) == 0 }
 func (r *Report) ratings() []Severity {
 	var out []Severity
 	for i := range r.Findings {
-		if f := &r.Findings[i]; f.Severity != SeverityInfo && !f.Suppressed() {
+		if f := &r.Findings[i]; f.counts() {
 			out = append(out, f.Severity)
 		}
 	}

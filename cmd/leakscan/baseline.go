@@ -27,7 +27,7 @@ func (a *app) baselineCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out := &output{format: "baseline", file: file}
+			out := &output{file: file}
 			if file != "" && file != "-" {
 				if err := out.open(); err != nil {
 					return usage(cannotWrite, file, err)
@@ -43,19 +43,8 @@ func (a *app) baselineCommand() *cobra.Command {
 				a.code = exitIncomplete
 				return errors.New(baselineIncomplete)
 			}
-			var b bytes.Buffer
-			if err := ignore.WriteBaseline(&b, rep); err != nil {
+			if err := a.render(out, "never", func(w io.Writer, _ string, _ bool, _ int) error { return ignore.WriteBaseline(w, rep) }); err != nil {
 				return err
-			}
-			if out.temp == nil {
-				if err := a.put(b.Bytes()); err != nil {
-					return err
-				}
-			} else if _, err := out.temp.Write(b.Bytes()); err != nil {
-				return fmt.Errorf(cannotWrite, file, err)
-			}
-			if err := out.commit(); err != nil {
-				return fmt.Errorf(cannotWrite, file, err)
 			}
 			fmt.Fprintf(a.stderr, baselineWritten, len(rep.Findings))
 			return nil

@@ -245,11 +245,7 @@ func (a *app) explain(id string) error {
 		if r := set.Rule(id); r != nil {
 			return a.explainRule(r)
 		}
-		msg := fmt.Sprintf(noSuchCheck, id)
-		if near := set.Nearest(id); near != "" {
-			msg += fmt.Sprintf(didYouMean, near)
-		}
-		return usage("%s", msg)
+		return usage("%s", suggesting(fmt.Sprintf(noSuchCheck, id), set.Nearest(id)))
 	}
 	p, err := check.ReadPage(id)
 	if err != nil {

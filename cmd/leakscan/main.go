@@ -122,6 +122,14 @@ type usageError struct{ error }
 
 func usage(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
 
+// suggesting adds to a message the name that may have been meant; "": none.
+func suggesting(msg, near string) string {
+	if near != "" {
+		msg += fmt.Sprintf(didYouMean, near)
+	}
+	return msg
+}
+
 // complain writes an error to the standard error, made safe for a terminal.
 func (a *app) complain(err error) {
 	lines := strings.Split(err.Error(), "\n")

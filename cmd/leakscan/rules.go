@@ -127,11 +127,7 @@ func choose(all []detect.Explanation, set *rules.Set, ids []string) ([]detect.Ex
 	for _, id := range ids {
 		i := slices.IndexFunc(all, func(e detect.Explanation) bool { return e.Rule.ID == id })
 		if i < 0 {
-			msg := fmt.Sprintf(noSuchRule, id)
-			if near := set.Nearest(id); near != "" {
-				msg += fmt.Sprintf(didYouMean, near)
-			}
-			return nil, usage("%s", msg)
+			return nil, usage("%s", suggesting(fmt.Sprintf(noSuchRule, id), set.Nearest(id)))
 		}
 		chosen = append(chosen, all[i])
 	}

@@ -236,11 +236,7 @@ func (a *app) outputs(specs, formats []string) ([]*output, error) {
 	for _, s := range specs {
 		format, file, _ := strings.Cut(s, "=")
 		if !slices.Contains(formats, format) {
-			msg := fmt.Sprintf(unknownFormat, format, strings.Join(formats, ", "))
-			if near := rules.Nearest(format, formats); near != "" {
-				msg += fmt.Sprintf(didYouMean, near)
-			}
-			return nil, usage("%s", msg)
+			return nil, usage("%s", suggesting(fmt.Sprintf(unknownFormat, format, strings.Join(formats, ", ")), rules.Nearest(format, formats)))
 		}
 		o := &output{format: format, file: file}
 		if file == "" || file == "-" {
@@ -398,19 +394,11 @@ func inRepository(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	root, err := os.Getwd()
+	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
-	for dir := root; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, ".git")); err == nil {
-			root = dir
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			break
-		}
-	}
+	root := gitRoot(dir)
 	rel, err := filepath.Rel(root, file)
 	if err != nil || !filepath.IsLocal(rel) {
 		return "", usage(dockerfileOutside, name, root)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	_ "embed" // for the schema
 	"errors"
 	"fmt"
@@ -75,11 +74,7 @@ func parseSettings(name string, text []byte, known []string) (*settings, error) 
 		k := key.Value
 		switch {
 		case !slices.Contains(known, k):
-			msg := fmt.Sprintf(settingsUnknown, k)
-			if near := rules.Nearest(strings.ReplaceAll(k, "_", "-"), known); near != "" {
-				msg += fmt.Sprintf(didYouMean, near)
-			}
-			fail(key, "%s", msg)
+			fail(key, "%s", suggesting(fmt.Sprintf(settingsUnknown, k), rules.Nearest(strings.ReplaceAll(k, "_", "-"), known)))
 		case s.lines[k] > 0:
 			fail(key, settingsTwice, k, s.lines[k])
 		case k == "ignore":
@@ -151,29 +146,31 @@ func findUp(name string) string {
 	if err != nil {
 		return ""
 	}
-	first := dir
-	inGit := false
+	root := gitRoot(dir)
 	for d := dir; ; d = filepath.Dir(d) {
-		if _, err := os.Stat(filepath.Join(d, ".git")); err == nil {
-			inGit = true
-		}
-		if inGit || d == filepath.Dir(d) {
-			break
-		}
-	}
-	for {
-		file := filepath.Join(dir, name)
+		file := filepath.Join(d, name)
 		if st, err := os.Stat(file); err == nil && st.Mode().IsRegular() {
-			if rel, err := filepath.Rel(first, file); err == nil {
+			if rel, err := filepath.Rel(dir, file); err == nil {
 				return rel
 			}
 			return file
 		}
-		_, err := os.Stat(filepath.Join(dir, ".git"))
-		if err == nil || !inGit || dir == filepath.Dir(dir) {
+		if d == root {
 			return ""
 		}
-		dir = filepath.Dir(dir)
+	}
+}
+
+// gitRoot is the root of the git repository that a directory is in; outside of
+// one, the directory itself.
+func gitRoot(dir string) string {
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Stat(filepath.Join(d, ".git")); err == nil {
+			return d
+		}
+		if d == filepath.Dir(d) {
+			return dir
+		}
 	}
 }
 
@@ -290,11 +287,11 @@ func (a *app) fromSettings(c *cobra.Command) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.values)) {
 		values := s.values[name]
-		f := fs.Lookup(name)
+		f, ofScan := fs.Lookup(name), known.Lookup(name)
 		if name == "rules" {
-			f = config
+			f, ofScan = config, config
 		}
-		if f == nil || f.Value.Type() != known.Lookup(cmp.Or(map[string]string{"rules": "base"}[name], name)).Value.Type() {
+		if f == nil || f.Value.Type() != ofScan.Value.Type() {
 			continue // it is of a scan
 		}
 		if project && name == "insecure" {
