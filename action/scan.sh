@@ -69,7 +69,9 @@ fail_on=$(trim "${IN_FAIL_ON-}")
 min_confidence=$(trim "${IN_MIN_CONFIDENCE-}")
 config=$(trim "${IN_CONFIG-}")
 baseline=$(trim "${IN_BASELINE-}")
+baseline_image=$(trim "${IN_BASELINE_IMAGE-}")
 base=$(trim "${IN_BASE-}")
+fail_on_base=$(trim "${IN_FAIL_ON_BASE-}")
 ignore_file=$(trim "${IN_IGNORE_FILE-}")
 platform=$(trim "${IN_PLATFORM-}")
 format=$(trim "${IN_FORMAT-}")
@@ -105,8 +107,8 @@ check)
 	if [ ${#targets[@]} -gt 0 ]; then
 		wrong "mode check reads a Dockerfile, and no image: take image, input and path out, or the mode"
 	fi
-	if [ -n "$sarif_file$format$base$baseline$ignore_file" ]; then
-		annotate warning "mode check has no use for sarif-file, format, base, baseline and ignore-file"
+	if [ -n "$sarif_file$format$base$fail_on_base$baseline$baseline_image$ignore_file" ]; then
+		annotate warning "mode check has no use for sarif-file, format, base, fail-on-base, baseline, baseline-image and ignore-file"
 	fi
 	: "${dockerfile:=Dockerfile}"
 	;;
@@ -121,8 +123,11 @@ gate)
 	;;
 *) wrong "mode: \"$mode\" is none of scan, check, gate" ;;
 esac
-if [ -n "$base" ] && [ -n "$baseline" ]; then
-	wrong "base and baseline say the same in two ways: take one of them out"
+if [ -n "$baseline_image" ] && [ -n "$baseline" ]; then
+	wrong "baseline and baseline-image say the same in two ways: take one of them out"
+fi
+if [ -n "$fail_on_base" ] && [ -z "$base" ]; then
+	wrong "fail-on-base without base: which image is it built from?"
 fi
 if [ -n "$report" ] && [ -z "$format" ]; then
 	format=text
@@ -213,27 +218,27 @@ if [ ${#targets[@]} -gt 0 ]; then
 	[ -z "$ignore_file" ] || args+=("--ignore-file=$ignore_file")
 	[ -z "$platform" ] || args+=("--platform=$platform")
 	[ -z "$dockerfile" ] || args+=("--dockerfile=$dockerfile")
+	[ -z "$fail_on_base" ] || args+=("--fail-on-base=$fail_on_base")
 	if [ -n "$base" ]; then
-		case $base in
-		*.json) baseline=$base ;;
-		*)
-			named base "$base"
-			baseline=$out/base.json
-			more=()
-			[ -z "$config" ] || more+=("--config=$config")
-			[ -z "$platform" ] || more+=("--platform=$platform")
-			printf '::group::leakscan baseline\n'
-			code=0
-			quiet "$BIN" baseline "--output=$baseline" ${more[@]+"${more[@]}"} -- "$base" </dev/null || code=$?
-			printf '::endgroup::\n'
-			if [ "$code" -ne 0 ] || [ ! -s "$baseline" ]; then
-				annotate error "The base could not be read: everything counts as new."
-				baseline=''
-				[ "$code" -gt 1 ] || code=2
-				status=$(join "$status" "$code")
-			fi
-			;;
-		esac
+		named base "$base"
+		args+=("--base=$base")
+	fi
+	if [ -n "$baseline_image" ]; then
+		named baseline-image "$baseline_image"
+		baseline=$out/baseline.json
+		more=()
+		[ -z "$config" ] || more+=("--config=$config")
+		[ -z "$platform" ] || more+=("--platform=$platform")
+		printf '::group::leakscan baseline\n'
+		code=0
+		quiet "$BIN" baseline "--output=$baseline" ${more[@]+"${more[@]}"} -- "$baseline_image" </dev/null || code=$?
+		printf '::endgroup::\n'
+		if [ "$code" -ne 0 ] || [ ! -s "$baseline" ]; then
+			annotate error "The baseline image could not be read: everything counts as new."
+			baseline=''
+			[ "$code" -gt 1 ] || code=2
+			status=$(join "$status" "$code")
+		fi
 	fi
 	[ -z "$baseline" ] || args+=("--baseline=$baseline")
 	printf '::group::leakscan\n'

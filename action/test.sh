@@ -197,15 +197,23 @@ begin baseline
 "$bin" baseline "$work/demo.tar" -o base.json 2>/dev/null
 scan IN_INPUT="$work/demo.tar" IN_BASELINE=base.json
 told clean 0 8 0
-scan IN_INPUT="$work/demo.tar" IN_BASE="$work/demo.tar"
+scan IN_INPUT="$work/demo.tar" IN_BASELINE_IMAGE="$work/demo.tar"
 told clean 0 8 0
-scan IN_INPUT="$work/demo.tar" IN_BASE="$work/clean.tar"
+scan IN_INPUT="$work/demo.tar" IN_BASELINE_IMAGE="$work/clean.tar"
 told leaks 1 8 8
-scan IN_INPUT="$work/demo.tar" IN_BASE=base.json
-told clean 0 8 0
-scan IN_INPUT="$work/demo.tar" IN_BASE="$work/nowhere.tar" IN_FAIL_ON=never
+scan IN_INPUT="$work/demo.tar" IN_BASELINE_IMAGE="$work/nowhere.tar" IN_FAIL_ON=never
 told incomplete 2 8 8
-scan IN_INPUT="$work/demo.tar" IN_BASE=base.json IN_BASELINE=base.json
+scan IN_INPUT="$work/demo.tar" IN_BASELINE_IMAGE="$work/demo.tar" IN_BASELINE=base.json
+told incomplete 64 0 0
+
+begin base
+scan IN_INPUT="$work/demo.tar" IN_BASE="$work/demo.tar"
+told leaks 1 8 8
+scan IN_INPUT="$work/demo.tar" IN_BASE="$work/demo.tar" IN_FAIL_ON_BASE=never
+told clean 0 8 8
+scan IN_INPUT="$work/demo.tar" IN_BASE="$work/clean.tar" IN_FAIL_ON_BASE=never
+told leaks 1 8 8
+scan IN_INPUT="$work/demo.tar" IN_FAIL_ON_BASE=never
 told incomplete 64 0 0
 
 begin ignore
@@ -649,8 +657,8 @@ X
 	event=pull_request documented check-leaky docs/examples/check.yml 1
 	documented scan docs/examples/scan.yml 1 "$demo"
 	has "$work/act-scan" 'It leaks'
-	event=pull_request documented new docs/examples/new-only.yml 1 "$demo; s/base: .*/base: .\/clean.tar/"
-	event=pull_request documented known docs/examples/new-only.yml 0 "$demo; s/base: .*/base: .\/demo.tar/"
+	event=pull_request documented new docs/examples/new-only.yml 1 "$demo; s/baseline-image: .*/baseline-image: .\/clean.tar/"
+	event=pull_request documented known docs/examples/new-only.yml 0 "$demo; s/baseline-image: .*/baseline-image: .\/demo.tar/"
 	documented ci-1 "$flows/ci-1.yml" 1 "$demo"
 	mkdir -p "$work/project/app/build"
 	cp "$work/project/app/Dockerfile" "$work/project/app/build/"
