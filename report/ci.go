@@ -355,7 +355,7 @@ func writeJUnit(w io.Writer, r *Report, o Options) error {
 			out.Tests, out.Failures, out.Errors = out.Tests+s.Tests, out.Failures+s.Failures, out.Errors+s.Errors
 		}
 	}
-	for i, name := range r.imageNames() {
+	for i, name := range imageLabels(r.Images) {
 		suite(name, i)
 	}
 	suite("leakscan", -1)

@@ -202,7 +202,7 @@ func writeInToto(w io.Writer, r *Report, o Options) error {
 		}
 		return map[string]string{alg: hex}
 	}
-	for i, name := range r.imageNames() {
+	for i, name := range imageLabels(r.Images) {
 		img := &r.Images[i]
 		digest := sum(cmp.Or(img.Digest, img.ConfigDigest))
 		if digest == nil {

@@ -200,7 +200,7 @@ func sameInstruction(a, b string) bool {
 type entry struct {
 	*Finding
 	image     int
-	name      string     // of the image; see imageNames
+	name      string     // of the image; see imageLabels
 	locations []Location // at least one
 }
 
@@ -208,7 +208,7 @@ func (e *entry) first() *Location { return &e.locations[0] }
 
 // entries gives the findings image by image.
 func (r *Report) entries(o Options) (all []entry) {
-	names := r.imageNames()
+	names := imageLabels(r.Images)
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		if f.Severity == SeverityInfo && !o.All {
@@ -289,13 +289,4 @@ func (e *entry) advice() string {
 		s = strings.TrimSpace(s + " To revoke it: " + Escape(e.Revoke))
 	}
 	return s
-}
-
-// imageNames are how the images are called in a list.
-func (r *Report) imageNames() []string {
-	names := imageLabels(r.Images)
-	for i := range names {
-		names[i] = Escape(names[i])
-	}
-	return names
 }

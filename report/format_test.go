@@ -86,6 +86,20 @@ func TestEveryFormat(t *testing.T) {
 	}
 }
 
+// The name of an image is escaped once.
+func TestImageNameIsEscapedOnce(t *testing.T) {
+	r := sample()
+	r.Images[0].Reference = "a\x1bb"
+	for format, twice := range map[string]string{
+		"text": `a\\x1bb`, "junit": `a\\x1bb`, "csv": `a\\x1bb`,
+		"markdown": `a\\\\x1bb`, "sarif": `a\\\\x1bb`, "gitlab": `a\\\\x1bb`, "jsonl": `a\\\\x1bb`, // these double the one
+	} {
+		if strings.Contains(rendered(t, r, format, sampleOptions()), twice) {
+			t.Errorf("%s escapes it twice", format)
+		}
+	}
+}
+
 // Nothing of a hostile image acts on what reads a report: terminals, CI logs,
 // spreadsheets, browsers.
 func TestFormatsAreInert(t *testing.T) {

@@ -109,7 +109,7 @@ type (
 func writeSARIF(w io.Writer, r *Report, o Options) error {
 	log := sarifLog{Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{}}
 	entries := r.entries(o)
-	names := r.imageNames()
+	names := imageLabels(r.Images)
 	for i := range r.Images {
 		if i == sarifRuns {
 			last := &log.Runs[len(log.Runs)-1].Invocations[0]
