@@ -70,6 +70,17 @@ func (v *Vault) Reveal(f *report.Finding) (string, bool) {
 	return string(value), len(value) > 0
 }
 
+// Mask takes the secrets that were kept out of texts of the user's own, such as
+// the Dockerfile of the image. It knows no rules: see [detect.Scanner.Mask].
+func (v *Vault) Mask(texts ...string) []string {
+	m := newMasker(nil, v)
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = m.replace(t)
+	}
+	return out
+}
+
 // minMask is the length under which a value is not looked for in other text:
 // it would be found in everything.
 const minMask = 6

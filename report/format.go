@@ -51,7 +51,7 @@ func Write(w io.Writer, r *Report, format string, o Options) error {
 	o.lines = o.Dockerfile.index()
 	switch format {
 	case "text":
-		return WriteText(w, r, TextOptions{Color: o.Color, Width: o.Width, Reveal: o.Reveal, All: o.All, Link: o.Link})
+		return WriteText(w, r, TextOptions{Color: o.Color, Width: o.Width, Reveal: o.Reveal, All: o.All, Link: o.Link, Dockerfile: o.Dockerfile})
 	case "json":
 		return WriteJSON(w, r, JSONOptions{Reveal: o.Reveal})
 	case "jsonl":
@@ -82,18 +82,22 @@ func Write(w io.Writer, r *Report, format string, o Options) error {
 type Dockerfile struct {
 	Path  string // relative to the repository, with slashes
 	Lines []string
+	// Frame shows lines, from 1, with those around them, and no secret; "": they
+	// can't be shown. nil: none can. The text report has it.
+	Frame func(first, last int) string
 }
 
 // dockerfileLines are the instructions of a Dockerfile, ready to be compared: a
 // report asks for the same few again and again.
 type dockerfileLines struct {
 	path         string
+	frame        func(first, last int) string
 	instructions []dockerfileLine
 }
 
 type dockerfileLine struct {
-	number int    // of its first line, from 1
-	text   string // see normalInstruction
+	first, last int    // its lines, from 1
+	text        string // see normalInstruction
 }
 
 // index reads the instructions; of nil there are none.
@@ -102,7 +106,7 @@ func (d *Dockerfile) index() *dockerfileLines {
 	if d == nil {
 		return x
 	}
-	x.path = d.Path
+	x.path, x.frame = d.Path, d.Frame
 	for i := 0; i < len(d.Lines); i++ {
 		first := i
 		text := strings.TrimSpace(d.Lines[i])
@@ -117,27 +121,39 @@ func (d *Dockerfile) index() *dockerfileLines {
 				text = strings.TrimSuffix(text, "\\") + "\\"
 			}
 		}
-		x.instructions = append(x.instructions, dockerfileLine{first + 1, normalInstruction(text)})
+		x.instructions = append(x.instructions, dockerfileLine{first + 1, i + 1, normalInstruction(text)})
 	}
 	return x
 }
 
 // line returns the line, from 1, of an instruction as an image's history has
-// it; 0: it is in none. A line is only taken if it is the only one that fits.
-func (x *dockerfileLines) line(instruction string) int {
-	if len(x.instructions) == 0 || instruction == "" {
-		return 0
+// it; 0: it is in none.
+func (x *dockerfileLines) line(instruction string) int { return x.find(instruction).first }
+
+// framed shows an instruction where it stands; "": it is in no line, or can't be
+// shown.
+func (x *dockerfileLines) framed(instruction string) string {
+	l := x.find(instruction)
+	if l.first == 0 || x.frame == nil {
+		return ""
+	}
+	return x.frame(l.first, min(l.last, l.first+maxFramed-1))
+}
+
+// find looks an instruction up: it is only taken if it is the only one that fits.
+func (x *dockerfileLines) find(instruction string) (found dockerfileLine) {
+	if x == nil || len(x.instructions) == 0 || instruction == "" {
+		return found
 	}
 	want := normalInstruction(instruction)
-	found := 0
 	for _, l := range x.instructions {
 		if !sameInstruction(l.text, want) {
 			continue
 		}
-		if found > 0 {
-			return 0
+		if found.first > 0 {
+			return dockerfileLine{}
 		}
-		found = l.number
+		found = l
 	}
 	return found
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -97,6 +98,28 @@ func TestImageNameIsEscapedOnce(t *testing.T) {
 		if strings.Contains(rendered(t, r, format, sampleOptions()), twice) {
 			t.Errorf("%s escapes it twice", format)
 		}
+	}
+}
+
+// An instruction is shown in the Dockerfile that it is from, if it is in one.
+func TestTextDockerfile(t *testing.T) {
+	var asked [][2]int
+	d := sampleOptions().Dockerfile
+	d.Frame = func(first, last int) string {
+		asked = append(asked, [2]int{first, last})
+		return "Dockerfile:2\n-----\n   2 | >>> COPY \x1b[2J\t" + strings.Repeat("x", 200) + "\n-----\n"
+	}
+	out := text(t, sample(), TextOptions{Width: 80, Dockerfile: d})
+	inert(t, "text", out)
+	if want := "\n          Dockerfile:2\n          -----\n             2 | >>> COPY \\x1b[2J    xxx"; strings.Count(out, want) != len(asked) || len(asked) == 0 {
+		t.Errorf("%q is not there %d times:\n%s", want, len(asked), out)
+	}
+	if !slices.Contains(asked, [2]int{2, 3}) || slices.Contains(asked, [2]int{1, 1}) {
+		t.Errorf("asked for the lines %v", asked)
+	}
+	d.Frame = func(int, int) string { return "" }
+	if got, want := text(t, sample(), TextOptions{Dockerfile: d}), text(t, sample(), TextOptions{}); got != want {
+		t.Errorf("a Dockerfile that can't be shown changes the report:\n%s", got)
 	}
 }
 

@@ -31,6 +31,9 @@ type TextOptions struct {
 	Reveal func(f *Finding) (string, bool)
 	// All shows findings of severity info too.
 	All bool
+	// Dockerfile is the one that the image was built from: an instruction that is
+	// in it is shown there. nil: not known.
+	Dockerfile *Dockerfile
 	// Link gives the address of a rule's page, for terminals that know links (OSC
 	// 8); "" or nil: none.
 	Link func(rule string) string
@@ -45,6 +48,7 @@ const (
 	maxRows        = 200 // that are told in a line each behind those
 	maxAlso        = 10  // further locations of a finding
 	maxGaps        = 20
+	maxFramed      = 8 // lines of an instruction in a frame
 	maxInstruction = 3 // lines of an instruction, where it is not in a table
 	maxNames       = 3 // images named in the verdict
 
@@ -68,7 +72,7 @@ func newPrinter(w io.Writer, r *Report, o TextOptions) *printer {
 		width = defaultWidth
 	}
 	width = max(width, minWidth)
-	return &printer{w: bufio.NewWriter(w), r: r, o: o, width: width, prose: min(width, proseWidth)}
+	return &printer{w: bufio.NewWriter(w), r: r, o: o, width: width, prose: min(width, proseWidth), dockerfile: o.Dockerfile.index()}
 }
 
 // printer lays out one report. Write errors stay in w until Flush.
@@ -79,6 +83,8 @@ type printer struct {
 	width  int
 	prose  int
 	labels []string // of the images, escaped
+
+	dockerfile *dockerfileLines
 }
 
 func (p *printer) report() {
@@ -296,17 +302,27 @@ func (p *printer) first(l *Location) {
 		}
 	}
 	if in := l.instruction(); in != "" {
-		lines := wrap(Escape(in), room)
-		if len(lines) > maxInstruction {
-			lines = lines[:maxInstruction]
-			last := &lines[maxInstruction-1]
-			*last = head(*last, room-1) + "…"
+		if frame := p.dockerfile.framed(in); frame != "" {
+			p.indented(frameLines(frame, room))
+		} else {
+			p.instruction(in)
 		}
-		p.indented(lines)
 	}
 	if s := fateSentence(l); s != "" {
 		p.labelled("fate", wrap(s, p.prose-labelWidth)...)
 	}
+}
+
+// instruction writes one as the image's history has it, cut to a few lines.
+func (p *printer) instruction(in string) {
+	room := p.width - labelWidth
+	lines := wrap(Escape(in), room)
+	if len(lines) > maxInstruction {
+		lines = lines[:maxInstruction]
+		last := &lines[maxInstruction-1]
+		*last = head(*last, room-1) + "…"
+	}
+	p.indented(lines)
 }
 
 // also writes the further locations of a finding, a line or two each.

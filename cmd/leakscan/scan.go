@@ -68,7 +68,7 @@ func (f *scanFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.failOnBase, "fail-on-base", "", "with --base: the `severity` from which on what comes from there fails (default: that of --fail-on)")
 	fs.StringVar(&f.baseline, "baseline", "", "take back what is in `FILE`, made by leakscan baseline, or a report in JSON")
 	fs.StringVar(&f.ignoreFile, "ignore-file", "", "take back what `FILE` lists (default: .leakscanignore here or above, up to the git root)")
-	fs.StringVar(&f.dockerfile, "dockerfile", "", "tell findings at the line of this Dockerfile in sarif, github and gitlab")
+	fs.StringVar(&f.dockerfile, "dockerfile", "", "the `FILE` that the image was built from: findings are shown, and told, at its lines")
 	fs.StringVar(&f.show, "show-secrets", "", "show the secrets in clear, on a terminal only; =force: wherever the report goes")
 	fs.Lookup("show-secrets").NoOptDefVal = "terminal"
 	fs.StringVar(&f.progress, "progress", "auto", "show what is being read, on the standard error: auto, plain, tty, quiet")
@@ -151,7 +151,7 @@ func (a *app) report(ctx context.Context, f *scanFlags, scan func(leakscan.Optio
 		return usage(showNeedsTTY)
 	}
 	o := leakscan.Options{Open: f.options(a), Rules: set, Workers: f.workers, MaxBytes: f.maxBytes}
-	if f.show != "" {
+	if f.show != "" || dockerfile != nil {
 		o.Secrets = &leakscan.Vault{}
 	}
 	show, err := newProgress(f.progress, a.stderr)
@@ -175,6 +175,11 @@ func (a *app) report(ctx context.Context, f *scanFlags, scan func(leakscan.Optio
 		rep.MarkBase(base)
 		for _, g := range base.Gaps {
 			rep.Notes = append(rep.Notes, report.Note{Text: fmt.Sprintf(baseGap, f.base, g.Reason)})
+		}
+	}
+	if dockerfile != nil {
+		if err := frameDockerfile(dockerfile, set, o.Secrets); err != nil {
+			return err
 		}
 	}
 	ignore.Apply(rep, ignored, started)
@@ -370,41 +375,6 @@ func ruleLink(id string) string {
 
 // clock is a time as reports have it.
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05") }
-
-// readDockerfile reads the one that findings are told at.
-func readDockerfile(name string) (*report.Dockerfile, error) {
-	if name == "" {
-		return nil, nil
-	}
-	text, err := readSmall(name)
-	if err != nil {
-		return nil, err
-	}
-	path, err := inRepository(name)
-	if err != nil {
-		return nil, err
-	}
-	return &report.Dockerfile{Path: path, Lines: strings.Split(string(text), "\n")}, nil
-}
-
-// inRepository is the path of a file in its git repository or, outside of one, in
-// the working directory: how those who read a report name it.
-func inRepository(name string) (string, error) {
-	file, err := filepath.Abs(name)
-	if err != nil {
-		return "", err
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	root := gitRoot(dir)
-	rel, err := filepath.Rel(root, file)
-	if err != nil || !filepath.IsLocal(rel) {
-		return "", usage(dockerfileOutside, name, root)
-	}
-	return filepath.ToSlash(rel), nil
-}
 
 // rulePages gives the pages of rules, for formats that carry them.
 func rulePages(set *rules.Set) func(string) (report.RulePage, bool) {
