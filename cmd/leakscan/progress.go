@@ -1,64 +1,58 @@
 package main
 
 import (
-	"fmt"
-	"io"
+	"context"
 	"os"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"golang.org/x/term"
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/util/progress/progressui"
+	"github.com/opencontainers/go-digest"
 
 	"github.com/leakscan/leakscan"
 	"github.com/leakscan/leakscan/report"
 )
 
-// progress shows on the standard error what is being read: on a terminal as a
-// block of lines, one for each layer at work, that is drawn over and gone at
-// the end; plain as a line when a layer begins and when it is done.
+// progress shows on the standard error what is being read, in the look that
+// docker build has: each image is a step, and each of its blobs a line in it, as
+// those of a base image are when BuildKit pulls it.
 type progress struct {
 	mu     sync.Mutex
-	w      io.Writer
-	tty    bool
-	width  int
-	active []*activeBlob // in the order in which they began
-	done   int
-	bytes  int64
-	lines  int // drawn
-	quit   chan struct{}
+	image  *client.Vertex // the one at work
+	images int
+	blobs  map[string]*client.VertexStatus // of that image
+	told   map[string]time.Time            // when their bytes were last shown
+
+	status chan *client.SolveStatus
 	ended  chan struct{}
 }
 
-type activeBlob struct {
-	id          string
-	size, bytes int64
-}
+// tellEvery is how often the bytes of a blob are told: more often than a display
+// is drawn has no use.
+const tellEvery = 100 * time.Millisecond
 
 func newProgress(mode string, stderr *os.File) (*progress, error) {
-	p := &progress{w: stderr, width: 80}
-	switch mode {
-	case "quiet":
+	switch progressui.DisplayMode(mode) {
+	case progressui.QuietMode:
 		return nil, nil
-	case "auto":
+	case progressui.AutoMode:
 		if !isTerminal(stderr) {
 			return nil, nil
 		}
-		p.tty = true
-	case "tty":
-		p.tty = true
-	case "plain":
+	case progressui.TtyMode, progressui.PlainMode, progressui.RawJSONMode:
 	default:
 		return nil, usage(unknownProgress, mode)
 	}
-	if w, _, err := term.GetSize(int(stderr.Fd())); err == nil && w > 20 {
-		p.width = w
+	display, err := progressui.NewDisplay(stderr, progressui.DisplayMode(mode), progressui.WithPhase(progressPhase))
+	if err != nil {
+		return nil, usage(noTerminal, mode)
 	}
-	if p.tty {
-		p.quit, p.ended = make(chan struct{}), make(chan struct{})
-		go p.draw()
-	}
+	p := &progress{status: make(chan *client.SolveStatus, 64), ended: make(chan struct{})}
+	go func() {
+		defer close(p.ended)
+		display.UpdateFrom(context.Background(), p.status) // until stop; it fails for its context only
+	}()
 	return p, nil
 }
 
@@ -70,95 +64,74 @@ func (p *progress) update() func(leakscan.Progress) {
 	return func(s leakscan.Progress) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		i := slices.IndexFunc(p.active, func(b *activeBlob) bool { return b.id == s.Blob })
+		now := time.Now()
+		if p.image == nil || s.Kind == leakscan.ImageOpened {
+			p.complete(now)
+			p.images++
+			p.image = &client.Vertex{
+				Digest: digest.FromString(s.Ref + "\x00" + time.Duration(p.images).String()), Name: progressStep + " " + report.Escape(s.Ref), Started: &now,
+			}
+			p.blobs, p.told = map[string]*client.VertexStatus{}, map[string]time.Time{}
+			p.tell()
+		}
+		b := p.blobs[s.Blob]
 		switch s.Kind {
 		case leakscan.BlobStarted:
-			p.active = append(p.active, &activeBlob{id: s.Blob, size: s.Bytes})
-			p.plain("reading %s%s", s.Blob, ofSize(s.Bytes))
+			b = &client.VertexStatus{ID: report.Escape(s.Blob), Vertex: p.image.Digest, Total: max(s.Bytes, 0), Started: &now}
+			p.blobs[s.Blob] = b
 		case leakscan.BlobRead:
-			p.bytes += s.Bytes
-			if i >= 0 {
-				p.active[i].bytes += s.Bytes
+			if b == nil {
+				return
+			}
+			b.Current += s.Bytes
+			if now.Sub(p.told[s.Blob]) < tellEvery {
+				return
 			}
 		case leakscan.BlobDone:
-			p.done++
-			if i >= 0 {
-				p.plain("read    %s, %s", s.Blob, report.Size(p.active[i].bytes))
-				p.active = slices.Delete(p.active, i, i+1)
+			if b != nil {
+				b.Completed = &now
 			}
 		}
-	}
-}
-
-func ofSize(n int64) string {
-	if n < 0 {
-		return ""
-	}
-	return ", " + report.Size(n)
-}
-
-func (p *progress) plain(format string, args ...any) {
-	if !p.tty {
-		fmt.Fprintln(p.w, report.Escape(fmt.Sprintf(format, args...)))
-	}
-}
-
-func (p *progress) draw() {
-	defer close(p.ended)
-	t := time.NewTicker(100 * time.Millisecond)
-	defer t.Stop()
-	for {
-		select {
-		case <-t.C:
-			p.mu.Lock()
-			p.redraw(p.text())
-			p.mu.Unlock()
-		case <-p.quit:
-			p.mu.Lock()
-			p.redraw(nil)
-			p.mu.Unlock()
-			return
+		if b != nil {
+			p.told[s.Blob] = now
+			b.Timestamp = now
+			p.tell(b)
 		}
 	}
 }
 
-// text makes the lines of the block.
-func (p *progress) text() []string {
-	lines := []string{fmt.Sprintf("%d blobs read, %s", p.done, report.Size(p.bytes))}
-	for _, b := range p.active {
-		if b.bytes == 0 && b.size < 1<<20 {
-			continue // documents would only flicker
-		}
-		line := "  " + report.TruncateMiddle(report.Escape(b.id), 30) + "  " + report.Size(b.bytes)
-		if b.size > 0 {
-			const cells = 20
-			n := int(min(b.bytes*cells/b.size, cells))
-			line += " of " + report.Size(b.size) + "  [" + strings.Repeat("#", n) + strings.Repeat(".", cells-n) + "]"
-		}
-		lines = append(lines, report.Truncate(line, p.width-1))
+// tell sends copies of the image and of blobs: what is sent belongs to the
+// display.
+func (p *progress) tell(blobs ...*client.VertexStatus) {
+	s := &client.SolveStatus{}
+	if len(blobs) == 0 {
+		image := *p.image
+		s.Vertexes = append(s.Vertexes, &image)
 	}
-	return lines
+	for _, b := range blobs {
+		blob := *b
+		s.Statuses = append(s.Statuses, &blob)
+	}
+	p.status <- s
 }
 
-// redraw writes the lines over the ones that stand there.
-func (p *progress) redraw(lines []string) {
-	var b strings.Builder
-	if p.lines > 0 {
-		fmt.Fprintf(&b, "\x1b[%dA\r", p.lines)
+// complete ends the step of the image that is at work.
+func (p *progress) complete(now time.Time) {
+	if p.image != nil {
+		p.image.Completed = &now
+		p.tell()
+		p.image = nil
 	}
-	b.WriteString("\x1b[J") // to the end of the screen
-	for _, l := range lines {
-		b.WriteString(l + "\n")
-	}
-	p.lines = len(lines)
-	io.WriteString(p.w, b.String())
 }
 
-// stop takes the block off the screen.
+// stop ends the display.
 func (p *progress) stop() {
-	if p == nil || !p.tty {
+	if p == nil {
 		return
 	}
-	close(p.quit)
+	p.mu.Lock()
+	p.complete(time.Now())
+	p.mu.Unlock()
+	close(p.status)
 	<-p.ended
 }

@@ -71,7 +71,7 @@ func (f *scanFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.dockerfile, "dockerfile", "", "the `FILE` that the image was built from: findings are shown, and told, at its lines")
 	fs.StringVar(&f.show, "show-secrets", "", "show the secrets in clear, on a terminal only; =force: wherever the report goes")
 	fs.Lookup("show-secrets").NoOptDefVal = "terminal"
-	fs.StringVar(&f.progress, "progress", "auto", "show what is being read, on the standard error: auto, plain, tty, quiet")
+	fs.StringVar(&f.progress, "progress", "auto", "show what is being read, on the standard error, as docker build does: auto, plain, tty, rawjson, quiet")
 	fs.StringVar(&f.color, "color", "auto", "color the text report: auto, always, never")
 	fs.IntVar(&f.workers, "workers", 0, "layers to read at the same time (default: one for each core)")
 	fs.Int64Var(&f.maxBytes, "max-layer-bytes", layerwalk.DefaultMaxBytes, "stop reading a layer that gives more than so many `bytes` when decompressed")

@@ -178,7 +178,10 @@ rules does. Without an ID, it lists the checks.`
 	unknownVariable   = "%s is set, but leakscan has no flag of that name: it is ignored"
 	unknownConfidence = "--min-confidence %q: want low, medium or high"
 	unknownLevel      = "--fail-on %q: want low, medium, high, critical or never"
-	unknownProgress   = "--progress %q: want auto, plain, tty or quiet"
+	unknownProgress   = "--progress %q: want auto, plain, tty, rawjson or quiet"
+	noTerminal        = "--progress %s: the standard error is no terminal"
+	progressPhase     = "Scanning" // as in [+] Scanning 1.2s (1/1)
+	progressStep      = "scan"
 	unknownColor      = "--color %q: want auto, always or never"
 	unknownShow       = "--show-secrets=%s: want nothing, or force"
 	showNeedsTTY      = "--show-secrets shows them on a terminal only; --show-secrets=force writes them elsewhere too"

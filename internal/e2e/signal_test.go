@@ -112,7 +112,7 @@ func interrupt(t *testing.T, r run, sig syscall.Signal, code int, read string, r
 	sent := false
 	for lines := bufio.NewScanner(pipe); lines.Scan(); {
 		stderr.WriteString(lines.Text() + "\n")
-		if l := lines.Text(); !sent && strings.HasPrefix(l, "read ") && strings.Contains(l, read) {
+		if l := lines.Text(); !sent && strings.HasSuffix(l, " done") && strings.Contains(l, read) {
 			sent = true
 			cmd.Process.Signal(sig)
 		}
