@@ -32,14 +32,15 @@ import (
 
 // Options say how to scan. The zero value works.
 type Options struct {
-	Open     layerwalk.Options // how references are opened
-	Rules    *rules.Set        // nil: rules.Default
-	Workers  int               // blobs read at the same time; 0: one for each core
-	MaxBytes int64             // cap on one blob, decompressed, in bytes; 0: layerwalk.DefaultMaxBytes
-	Progress func(Progress)    // told what is being read, from several goroutines; nil: nobody
-	Secrets  *Vault            // keeps what was found, to be shown; nil: thrown away with the scan
-	Tap      Tap               // looks on; called from several goroutines; nil: nobody
-	Version  string            // of the tool, for the report; "": the module's
+	Open     layerwalk.Options  // how references are opened
+	Rules    *rules.Set         // nil: rules.Default
+	Workers  int                // blobs read at the same time; 0: one for each core
+	MaxBytes int64              // cap on one blob, decompressed, in bytes; 0: layerwalk.DefaultMaxBytes
+	Progress func(Progress)     // told what is being read, from several goroutines; nil: nobody
+	Found    func(report.Match) // told of each match when its blob is read, in the order of the blobs, one at a time; nil: nobody
+	Secrets  *Vault             // keeps what was found, to be shown; nil: thrown away with the scan
+	Tap      Tap                // looks on; called from several goroutines; nil: nobody
+	Version  string             // of the tool, for the report; "": the module's
 }
 
 // Progress is a step of a scan.
@@ -116,16 +117,43 @@ func newScan(o Options) (*scan, error) {
 	if err := o.Open.Validate(); err != nil {
 		return nil, err
 	}
-	if o.Rules == nil {
-		set, err := rules.Default()
-		if err != nil {
-			return nil, fmt.Errorf("the built-in rules: %w", err)
-		}
-		o.Rules = set
+	if err := o.setDefaults(); err != nil {
+		return nil, err
 	}
 	scanner, err := detect.For(o.Rules)
 	if err != nil {
 		return nil, err
+	}
+	s := &scan{o: o, scanner: scanner, secrets: o.Secrets, started: time.Now(), findings: map[string]*report.Finding{}, masked: map[string]string{},
+		publics: map[publicKey][]partner{}, paired: map[*report.Finding]bool{}}
+	if s.secrets == nil {
+		s.secrets = &Vault{}
+	}
+	s.rep = &report.Report{Schema: report.SchemaID, Tool: tool(o)}
+	return s, nil
+}
+
+// Tool is what a report says of the scanner that made it.
+func Tool(o Options) (report.Tool, error) {
+	err := o.setDefaults()
+	if err != nil {
+		return report.Tool{}, err
+	}
+	return tool(o), nil
+}
+
+func tool(o Options) report.Tool {
+	return report.Tool{Name: "leakscan", Version: o.Version, Rules: len(o.Rules.Rules), RulesDigest: o.Rules.Digest()}
+}
+
+// setDefaults sets what is not set.
+func (o *Options) setDefaults() error {
+	if o.Rules == nil {
+		set, err := rules.Default()
+		if err != nil {
+			return fmt.Errorf("the built-in rules: %w", err)
+		}
+		o.Rules = set
 	}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
@@ -136,13 +164,7 @@ func newScan(o Options) (*scan, error) {
 	if o.Open.UserAgent == "" {
 		o.Open.UserAgent = "leakscan/" + o.Version
 	}
-	s := &scan{o: o, scanner: scanner, secrets: o.Secrets, started: time.Now(), findings: map[string]*report.Finding{}, masked: map[string]string{},
-		publics: map[publicKey][]partner{}, paired: map[*report.Finding]bool{}}
-	if s.secrets == nil {
-		s.secrets = &Vault{}
-	}
-	s.rep = &report.Report{Schema: report.SchemaID, Tool: report.Tool{Name: "leakscan", Version: o.Version, Rules: len(o.Rules.Rules), RulesDigest: o.Rules.Digest()}}
-	return s, nil
+	return nil
 }
 
 // Version is the version of the module, as the build recorded it; "devel" for
@@ -170,7 +192,9 @@ func (s *scan) source(ctx context.Context, src *layerwalk.Source) {
 	memory := layerwalk.NewMemory(0)
 	results := map[string]*BlobResult{}
 	var mu sync.Mutex
-	one := func(b *layerwalk.Blob) {
+	var told []*BlobResult // in the order of the blobs; nil: not read yet
+	next := 0              // of told, to be told
+	one := func(b *layerwalk.Blob, place int) {
 		ro := layerwalk.ReadOptions{Memory: memory, MaxBytes: s.o.MaxBytes}
 		if s.o.Progress != nil {
 			ro.Progress = func(n int64) { s.progress(Progress{Kind: BlobRead, Ref: src.Ref, Blob: b.ID, Bytes: n}) }
@@ -180,11 +204,22 @@ func (s *scan) source(ctx context.Context, src *layerwalk.Source) {
 		s.progress(Progress{Kind: BlobDone, Ref: src.Ref, Blob: b.ID})
 		mu.Lock()
 		results[b.ID] = res
+		if told[place] = res; s.o.Found != nil {
+			for ; next < len(told) && told[next] != nil; next++ {
+				s.tell(told[next])
+			}
+		}
 		mu.Unlock()
+	}
+	another := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, nil)
+		return len(told) - 1
 	}
 	if src.Sequential {
 		for b := range src.Blobs(ctx) {
-			one(b)
+			one(b, another())
 		}
 	} else {
 		var g errgroup.Group
@@ -193,11 +228,25 @@ func (s *scan) source(ctx context.Context, src *layerwalk.Source) {
 			if ctx.Err() != nil {
 				break // the join sees which are missing
 			}
-			g.Go(func() error { one(b); return nil })
+			place := another()
+			g.Go(func() error { one(b, place); return nil })
 		}
 		g.Wait() // nobody gives it an error
 	}
 	s.join(ctx, src, results)
+}
+
+// tell tells the matches of a blob.
+func (s *scan) tell(r *BlobResult) {
+	for i := range r.Matches {
+		m := &r.Matches[i]
+		out := report.Match{Rule: m.Rule, Title: m.Rule, Severity: m.Severity, Confidence: m.Confidence, Secret: report.PreviewOf(m), Blob: r.Summary.Digest,
+			Place: m.Place, Line: m.Line, Column: m.Column, Offset: m.Offset}
+		if rule := s.o.Rules.Rule(m.Rule); rule != nil {
+			out.Title = rule.Title
+		}
+		s.o.Found(out)
+	}
 }
 
 // report finishes the report.

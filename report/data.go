@@ -1,10 +1,8 @@
 package report
 
 import (
-	"bufio"
 	"cmp"
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -13,60 +11,7 @@ import (
 	"strings"
 )
 
-// What other programs read: lines of JSON, CSV, gitleaks' JSON, an in-toto
-// statement.
-
-// writeLines writes a line for each finding, each gap and each note, and one at
-// the end that says how it went: without it the file is not whole.
-func writeLines(w io.Writer, r *Report, o Options) error {
-	b := bufio.NewWriter(w)
-	line := func(kind string, v any) error {
-		raw, err := json.Marshal(v)
-		if err != nil {
-			return fmt.Errorf("encoding a line of the report: %w", err)
-		}
-		out := fmt.Appendf(nil, `{"type":%q`, kind)
-		if rest := raw[1:]; len(rest) > 1 {
-			out = append(append(out, ','), rest...)
-		} else {
-			out = append(out, '}')
-		}
-		_, err = b.Write(append(inertJSON(out), '\n'))
-		return err
-	}
-	var err error
-	write := func(kind string, v any) {
-		if err == nil {
-			err = line(kind, v)
-		}
-	}
-	write("start", struct {
-		Schema string `json:"schema"`
-		Tool   Tool   `json:"tool"`
-	}{SchemaID, r.Tool})
-	for i := range r.Images {
-		write("image", r.Images[i])
-	}
-	for i := range r.Findings {
-		write("finding", r.Findings[i])
-	}
-	for i := range r.Gaps {
-		write("gap", r.Gaps[i])
-	}
-	for i := range r.Notes {
-		write("note", r.Notes[i])
-	}
-	write("end", struct {
-		Complete bool  `json:"complete"`
-		ExitCode int   `json:"exitCode"`
-		Findings int   `json:"findings"`
-		Stats    Stats `json:"stats"`
-	}{r.complete(), int(r.Verdict(o.Threshold)), len(r.Findings), r.Stats})
-	if err != nil {
-		return err
-	}
-	return b.Flush()
-}
+// What other programs read: CSV, gitleaks' JSON, an in-toto statement.
 
 // writeCSV writes a row for each location (RFC 4180). A cell that a spreadsheet
 // would take for a formula begins with an apostrophe.

@@ -55,7 +55,7 @@ func Write(w io.Writer, r *Report, format string, o Options) error {
 	case "json":
 		return WriteJSON(w, r, JSONOptions{Reveal: o.Reveal})
 	case "jsonl":
-		return writeLines(w, r, o)
+		return NewLines(w, r.Tool).Finish(r, o.Threshold)
 	case "sarif":
 		return writeSARIF(w, r, o)
 	case "html":

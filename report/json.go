@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bufio"
 	"bytes"
 	_ "embed" // for the schema
 	"encoding/json"
@@ -60,7 +61,7 @@ func WriteJSON(w io.Writer, r *Report, o JSONOptions) error {
 		Tool:     r.Tool,
 		Complete: r.Complete && len(r.Gaps) == 0,
 		Images:   make([]Image, len(r.Images)),
-		Findings: make([]jsonFinding, len(r.Findings)),
+		Findings: []jsonFinding{}, // written one by one
 		Gaps:     notNil(r.Gaps),
 		Notes:    notNil(r.Notes),
 		Stats:    r.Stats,
@@ -69,16 +70,39 @@ func WriteJSON(w io.Writer, r *Report, o JSONOptions) error {
 		img.Layers = notNil(img.Layers)
 		out.Images[i] = img
 	}
-	for i, f := range r.Findings {
+	frame, err := encodeJSON(out, "", "the report")
+	if err != nil {
+		return err
+	}
+	// A line feed is never part of a string, so this is the member itself.
+	head, tail, _ := bytes.Cut(frame, []byte("\n  \"findings\": []"))
+	b := bufio.NewWriter(w)
+	b.Write(head)
+	b.WriteString("\n  \"findings\": [")
+	for i := range r.Findings {
+		f := jsonFinding{Finding: r.Findings[i]}
 		f.Locations = notNil(f.Locations)
-		out.Findings[i].Finding = f
 		if o.Reveal != nil {
 			if v, ok := o.Reveal(&r.Findings[i]); ok {
-				out.Findings[i].SecretValue = &v
+				f.SecretValue = &v
 			}
 		}
+		text, err := encodeJSON(f, "    ", "a finding of the report")
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString("\n    ")
+		b.Write(bytes.TrimSuffix(text, []byte("\n")))
 	}
-	return writeJSON(w, out, "the report")
+	if len(r.Findings) > 0 {
+		b.WriteString("\n  ")
+	}
+	b.WriteByte(']')
+	b.Write(tail)
+	return b.Flush()
 }
 
 // WriteValue writes a value as indented JSON that does nothing in a terminal or a
@@ -87,15 +111,23 @@ func WriteValue(w io.Writer, v any, what string) error { return writeJSON(w, v, 
 
 // writeJSON encodes a value, indented, so that nothing in it acts on a terminal.
 func writeJSON(w io.Writer, v any, what string) error {
+	text, err := encodeJSON(v, "", what)
+	if err == nil {
+		_, err = w.Write(text)
+	}
+	return err
+}
+
+// encodeJSON gives a value as writeJSON writes it, its further lines behind a prefix.
+func encodeJSON(v any, prefix, what string) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
+	enc.SetIndent(prefix, "  ")
 	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("encoding %s: %w", what, err)
+		return nil, fmt.Errorf("encoding %s: %w", what, err)
 	}
-	_, err := w.Write(inertJSON(buf.Bytes()))
-	return err
+	return inertJSON(buf.Bytes()), nil
 }
 
 // notNil makes a nil slice an empty one, which JSON shows as [] and not null.

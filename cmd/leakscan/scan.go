@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -103,6 +103,7 @@ type output struct {
 	format string
 	file   string // "": the standard output
 	temp   *os.File
+	lines  *report.Lines // of jsonl, which is written as it comes
 }
 
 // report checks the flags, scans, writes what was asked for and sets the exit
@@ -159,6 +160,9 @@ func (a *app) report(ctx context.Context, f *scanFlags, scan func(leakscan.Optio
 		return err
 	}
 	o.Progress = show.update()
+	if o.Found, err = a.found(outs, o); err != nil {
+		return err
+	}
 	started := time.Now()
 	rep, err := scan(o)
 	show.stop()
@@ -167,7 +171,7 @@ func (a *app) report(ctx context.Context, f *scanFlags, scan func(leakscan.Optio
 	}
 	if f.base != "" {
 		bo := o
-		bo.Secrets, bo.Progress = nil, nil
+		bo.Secrets, bo.Progress, bo.Found = nil, nil, nil
 		base, err := leakscan.Scan(ctx, []string{f.base}, bo)
 		if err != nil {
 			return &usageError{err}
@@ -336,9 +340,41 @@ func abandon(outs []*output) {
 // rendering is a result that can be written: in the format of the output.
 type rendering func(w io.Writer, format string, color bool, width int) error
 
+// found begins the outputs that are written as it comes, and gives what tells them
+// of a match; nil: there are none.
+func (a *app) found(outs []*output, o leakscan.Options) (func(report.Match), error) {
+	var all []*report.Lines
+	for _, out := range outs {
+		if out.format != "jsonl" {
+			continue
+		}
+		tool, err := leakscan.Tool(o)
+		if err != nil {
+			return nil, err
+		}
+		w := a.stdout
+		if out.temp != nil {
+			w = out.temp
+		}
+		out.lines = report.NewLines(w, tool)
+		all = append(all, out.lines)
+	}
+	if all == nil {
+		return nil, nil
+	}
+	return func(m report.Match) {
+		for _, l := range all {
+			l.Match(m)
+		}
+	}, nil
+}
+
 // write renders the report and puts it in its place.
 func (a *app) write(o *output, rep *report.Report, color string, ro report.Options) error {
 	return a.render(o, color, func(w io.Writer, format string, color bool, width int) error {
+		if o.lines != nil {
+			return o.lines.Finish(rep, ro.Threshold)
+		}
 		ro.Color, ro.Width, ro.Link = color, width, nil
 		if color && o.temp == nil && a.knowsLinks() {
 			ro.Link = ruleLink
@@ -404,16 +440,16 @@ func (a *app) render(o *output, color string, r rendering) error {
 	if o.temp != nil {
 		w, name, tty = o.temp, o.file, false
 	}
-	var b bytes.Buffer
+	b := bufio.NewWriterSize(w, 64<<10)
 	width := 0
 	if tty {
 		if columns, _, werr := term.GetSize(int(a.stdout.Fd())); werr == nil {
 			width = columns
 		}
 	}
-	err := r(&b, o.format, color == "always" || color == "auto" && tty && a.getenv("NO_COLOR") == "", width)
+	err := r(b, o.format, color == "always" || color == "auto" && tty && a.getenv("NO_COLOR") == "", width)
 	if err == nil {
-		_, err = w.Write(b.Bytes())
+		err = b.Flush()
 	}
 	if err == nil {
 		err = o.commit()
