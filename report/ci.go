@@ -251,7 +251,7 @@ func writeGitLab(w io.Writer, r *Report, o Options) error {
 		out.Scan.Status = "failure"
 	}
 	for i := range r.Gaps {
-		out.Scan.Messages = append(out.Scan.Messages, gitlabMessage{"error", gapMessage(&r.Gaps[i])})
+		out.Scan.Messages = append(out.Scan.Messages, gitlabMessage{"warn", gapMessage(&r.Gaps[i])}) // info, warn or fatal
 	}
 	entries := r.entries(o)
 	for k := range entries {
@@ -261,7 +261,8 @@ func writeGitLab(w io.Writer, r *Report, o Options) error {
 		}
 		l := e.first()
 		v := gitlabVulnerability{
-			ID: fmt.Sprintf("%s:%d", Escape(l.Fingerprint), e.image), Name: Escape(e.Title), Description: e.name + ": " + e.message(), Solution: e.advice(),
+			ID: fmt.Sprintf("%s:%d", Escape(l.Fingerprint), e.image), Name: atMost(255, Escape(e.Title)),
+			Description: atMost(1<<20, e.name+": "+e.message()), Solution: atMost(7000, e.advice()),
 			Severity:    map[Severity]string{SeverityCritical: "Critical", SeverityHigh: "High", SeverityMedium: "Medium", SeverityLow: "Low", SeverityInfo: "Info"}[e.Severity],
 			Location:    gitlabLocation{File: relativeURI(l.Path), Start: l.Line, Commit: gitlabCommit{"0000000"}},
 			Identifiers: []gitlabIdentifier{{"leakscan_rule_id", "leakscan rule " + Escape(e.Rule), Escape(e.Rule)}},
@@ -275,6 +276,16 @@ func writeGitLab(w io.Writer, r *Report, o Options) error {
 		out.Vulnerabilities = append(out.Vulnerabilities, v)
 	}
 	return writeJSON(w, out, "the report for GitLab")
+}
+
+// atMost cuts a text to so many characters.
+func atMost(n int, s string) string {
+	for i := range s {
+		if n--; n < 0 {
+			return s[:i]
+		}
+	}
+	return s
 }
 
 type (

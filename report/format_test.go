@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // goldenFormats are those whose golden files are made here; text, json and html
@@ -269,6 +271,58 @@ LABEL token=x`, "\n")}
 	} {
 		if got := d.index().line(instruction); got != want {
 			t.Errorf("%s: line %d, want %d", instruction, got, want)
+		}
+	}
+}
+
+// schemaSamples are reports for schemas: usual ones, nothing, and too much.
+func schemaSamples() map[string]*Report {
+	long := suppressedSample()
+	long.Findings[0].Title = strings.Repeat("tï", 200)
+	long.Findings[0].Fix = strings.Repeat("fix ", 3000)
+	long.Findings[0].Locations[0].Path = strings.Repeat("/p", 1<<20)
+	long.Gaps = append(long.Gaps, Gap{})
+	return map[string]*Report{"sample": sample(), "suppressed": suppressedSample(), "clean": cleanSample(), "empty": {}, "long": long}
+}
+
+// GitLab refuses a report that its schema does not fit. testdata/gitlab.schema.json
+// has what that asks for; the original can't be had by CI.
+func TestGitLabSchema(t *testing.T) {
+	text, err := os.ReadFile("testdata/gitlab.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := compiled(t, text)
+	for name, r := range schemaSamples() {
+		for _, o := range []Options{{}, sampleOptions()} {
+			doc, err := jsonschema.UnmarshalJSON(strings.NewReader(rendered(t, r, "gitlab", o)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := schema.Validate(doc); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+// testdata/junit.xsd is to Jenkins' junit-10.xsd what gitlab.schema.json is to
+// GitLab's schema.
+func TestJUnitSchema(t *testing.T) {
+	tool, err := exec.LookPath("xmllint")
+	if err != nil {
+		if os.Getenv("LEAKSCAN_E2E") == "require" {
+			t.Fatal(err)
+		}
+		t.Skip("there is no xmllint (libxml2-utils): JUnit is not validated")
+	}
+	for name, r := range schemaSamples() {
+		file := filepath.Join(t.TempDir(), name+".xml")
+		if err := os.WriteFile(file, []byte(rendered(t, r, "junit", sampleOptions())), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.CommandContext(t.Context(), tool, "--huge", "--noout", "--nonet", "--schema", "testdata/junit.xsd", file).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%.2000s", name, err, out)
 		}
 	}
 }
