@@ -334,6 +334,35 @@ func TestDeepLinks(t *testing.T) {
 		})
 	}
 
+	// In a page that is open, and that shows something else.
+	for _, tt := range cases {
+		t.Run(tt.name+", filtered out", func(t *testing.T) {
+			if tt.id == "" {
+				tt.id = tt.f.Fingerprint
+			}
+			b := newTab(t)
+			b.open(html, "#?q=no-such-thing&severity=low&layer=0.3")
+			b.shows(r, filter{words: []string{"no-such-thing"}})
+			b.follow("#" + tt.id)
+			b.at(tt.f.Fingerprint)
+			b.shows(r, filter{aside: tt.all})
+		})
+	}
+
+	// A finding that the filters leave is shown among those.
+	t.Run("filtered in", func(t *testing.T) {
+		w := filter{severity: []string{severityOf(last)}}
+		b := newTab(t)
+		b.open(html, "#?severity="+severityOf(last))
+		b.shows(r, w)
+		b.follow("#" + last.Fingerprint)
+		b.at(last.Fingerprint)
+		b.shows(r, w)
+		// Its own link, and back.
+		b.do(chromedp.NavigateBack())
+		b.shows(r, w)
+	})
+
 	for _, fragment := range []string{"#", "#no-such-finding", "#%E0%A4%A", "#%00", "#?", "#?x=y&harmless=maybe", "#?fate", "#?severity=", "#findings", "#gaps", "#list", "#__proto__"} {
 		t.Run("nonsense "+fragment, func(t *testing.T) {
 			b := newTab(t)
