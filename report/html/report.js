@@ -93,6 +93,7 @@ function select() {
   shown = [];
   for (let i = 0; i < findings.length; i++) if (matches(findings[i], i)) shown.push(i);
   from = to = 0;
+  last = -1;
   list.replaceChildren();
   more();
   say();

@@ -464,7 +464,21 @@ func TestKeyboard(t *testing.T) {
 	b.until("document.getElementById('search').value === 'jk/'") // they are letters there
 	b.press(kb.Escape)
 	b.until("document.activeElement === document.body")
-	b.search("")
+	b.search("rule-3 rule")
+	w.words = []string{"rule-3"}
+	b.shows(r, w)
+	b.press(kb.Escape)
+	ids := w.of(r)
+	for _, step := range []struct {
+		keys string
+		at   int
+	}{{"j", 0}, {"j", 1}, {"jj", 3}, {"k", 2}, {"kkkkk", 0}} {
+		b.press(step.keys)
+		b.until("document.activeElement.matches('.head') && document.activeElement.closest('article').id === " + quote(ids[step.at]))
+	}
+	b.press(kb.Enter)
+	b.until("document.activeElement.getAttribute('aria-expanded') === 'true'")
+	b.click("#clear")
 	b.press(kb.Escape)
 	for range 15 { // past the first page
 		b.press("jjjjjjjjjj")
