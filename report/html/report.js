@@ -290,19 +290,21 @@ function build() {
       if (!aside(f)) c.bad++;
       n.set(v, c);
     }
-    n.delete('info'); // has a switch of its own
+    if (g.key === 'severity') n.delete('info'); // has a switch of its own
     if (n.size < 2) continue;
     const place = v => g.order && g.order.includes(v) ? g.order.indexOf(v) : 99;
     const values = [...n.keys()].sort((a, b) => place(a) - place(b) || n.get(b).bad - n.get(a).bad || n.get(b).all - n.get(a).all || (a < b ? -1 : 1));
     const box = el('div', {class: 'chips', role: 'group', 'aria-label': 'by ' + g.name}, el('span', {class: 'label', 'aria-hidden': 'true'}, g.name));
     values.forEach((v, k) => box.append(chip(g, v, g.word ? g.word(v) : v, n.get(v), k >= CHIPS)));
     if (values.length > CHIPS) {
-      const rest = el('button', {type: 'button', class: 'chip rest', 'aria-expanded': 'false'}, number(values.length - CHIPS) + ' more');
+      const rest = g.rest = el('button', {type: 'button', class: 'chip rest', 'aria-expanded': 'false'});
       rest.addEventListener('click', () => {
-        const next = rest.nextElementSibling;
-        for (const c of chips) if (c.g === g) { c.e.hidden = false; c.late = false; }
+        const late = chips.filter(c => c.g === g && c.late);
+        for (const c of late) c.late = false;
+        mark();
         rest.remove();
-        if (next) next.focus();
+        const next = late.find(c => !c.e.hidden);
+        if (next) next.e.focus();
       });
       box.insertBefore(rest, box.children[CHIPS + 1]);
     }
@@ -350,12 +352,18 @@ function prepare() { words = query.toLowerCase().split(/\s+/).filter(Boolean); }
 
 // mark shows in the controls which filters are on.
 function mark() {
+  const late = new Map(); // a group: how many of its values wait behind its button
   for (const c of chips) {
     const on = c.g.on.has(c.v);
     c.e.setAttribute('aria-pressed', String(on));
     const n = info ? c.n.all : c.n.bad;
     c.e.lastElementChild.textContent = number(n);
     c.e.hidden = (c.late || !n) && !on;
+    if (c.late && n && !on) late.set(c.g, (late.get(c.g) || 0) + 1);
+  }
+  for (const g of groups) if (g.rest) {
+    g.rest.hidden = !late.has(g);
+    g.rest.textContent = number(late.get(g) || 0) + ' more';
   }
   for (const b of document.querySelectorAll('.block')) b.setAttribute('aria-pressed', String(layers.on.has(b.dataset.key)));
   const box = byId('layers-on');

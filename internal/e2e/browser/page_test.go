@@ -226,6 +226,45 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+// Of many values a few are shown, and the others when they are asked for; those
+// that no finding has at present are not.
+func TestManyValues(t *testing.T) {
+	r := sample(260)
+	for i := range r.Findings {
+		if harmless(&r.Findings[i]) {
+			r.Findings[i].Rule = "harmless-" + sampleRule(i)
+		}
+	}
+	b := newTab(t)
+	b.open(toHTML(t, r, report.HTMLOptions{}), "")
+	const chips = `[...document.querySelectorAll('[aria-label="by rule"] .chip:not(.rest)')].filter(e => !e.hidden).length`
+	rest := func(want string) {
+		t.Helper()
+		if got := eval[string](b, `(() => { const e = document.querySelector('[aria-label="by rule"] .rest'); return e.hidden ? '' : e.textContent; })()`); got != want {
+			t.Errorf("the button says %q, want %q", got, want)
+		}
+	}
+	rest("3 more")
+	b.click("#info")
+	rest("14 more")
+	b.click("#info")
+	rest("3 more")
+	if n := eval[int](b, chips); n != 8 {
+		t.Errorf("%d rules are shown, want 8", n)
+	}
+	eval[bool](b, `document.querySelector('[aria-label="by rule"] .rest').click() || true`)
+	if n := eval[int](b, chips); n != sampleRules {
+		t.Errorf("%d rules are shown, want %d", n, sampleRules)
+	}
+	if !eval[bool](b, `document.activeElement === document.querySelectorAll('[aria-label="by rule"] .chip')[8]`) {
+		t.Error("the focus is not on the first of the others")
+	}
+	b.click("#info")
+	if n := eval[int](b, chips); n != 2*sampleRules {
+		t.Errorf("%d rules are shown, want %d", n, 2*sampleRules)
+	}
+}
+
 func TestSearch(t *testing.T) {
 	r := sample(260)
 	b := newTab(t)

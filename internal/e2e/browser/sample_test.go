@@ -18,8 +18,14 @@ const (
 	sampleRules  = 11
 )
 
-// sampleRule is the rule of the i-th finding.
-func sampleRule(i int) string { return fmt.Sprintf("rule-%d", i%sampleRules) }
+// sampleRule is the rule of the i-th finding. A rule may have the name of a
+// severity.
+func sampleRule(i int) string {
+	if i%sampleRules == sampleRules-1 {
+		return "info"
+	}
+	return fmt.Sprintf("rule-%d", i%sampleRules)
+}
 
 // sample is a report with findings of every severity, confidence, fate and
 // state, over two images; the numbers of their properties have few common
