@@ -2,10 +2,13 @@ package e2e
 
 import (
 	"archive/tar"
+	"bytes"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -17,6 +20,10 @@ var secretInMemory = testimage.GitLabToken(1071)
 const (
 	maxMemory = 256 << 20
 	layerSize = 720 << 20 // three of them are over 2 GB
+
+	manySecrets   = 120_000   // more than a report lists
+	listedSecrets = 100_000   // as it is
+	maxManyMemory = 700 << 20 // 450 MiB was measured, for 400,000 as well
 )
 
 // TestMemory scans more than 2 GB, in one layer of each codec.
@@ -47,6 +54,46 @@ func TestMemory(t *testing.T) {
 		}
 		if res.maxRSS > maxMemory {
 			t.Errorf("%d MiB of memory, more than %d", res.maxRSS>>20, maxMemory>>20)
+		}
+	}
+}
+
+// TestManyFindings scans more secrets than a report lists: what is listed is, the
+// rest is told as a gap, and memory is bounded.
+func TestManyFindings(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it finds 120,000 secrets, twice")
+	}
+	file := filepath.Join(t.TempDir(), "rootfs.tar")
+	out, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := tar.NewWriter(out)
+	for i := range uint64(manySecrets) {
+		body := "token: " + testimage.GitHubToken(i) + "\n"
+		if err := w.WriteHeader(&tar.Header{Name: fmt.Sprintf("srv/app/module-%d/config.yaml", i), Mode: 0o644, Size: int64(len(body))}); err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(w, body)
+	}
+	if err := errors.Join(w.Close(), out.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []string{"jsonl", "json"} {
+		res := run{}.leakscan(t, "-o", format, file)
+		t.Logf("%s: %d bytes in %v, at most %d MiB of memory", format, len(res.stdout), res.wall, res.maxRSS>>20)
+		if res.code != 3 {
+			t.Errorf("%s: exit code %d", format, res.code)
+		}
+		if res.maxRSS > maxManyMemory {
+			t.Errorf("%s: %d MiB of memory, more than %d", format, res.maxRSS>>20, maxManyMemory>>20)
+		}
+		if format == "jsonl" {
+			matches, findings := bytes.Count(res.stdout, []byte("\n{\"type\":\"match\"")), bytes.Count(res.stdout, []byte("\n{\"type\":\"finding\""))
+			if matches != listedSecrets || findings != listedSecrets || !bytes.Contains(res.stdout, []byte("more than 100000 secrets in it")) {
+				t.Errorf("%d matches, %d findings; it ends with %.600s", matches, findings, res.stdout[max(0, len(res.stdout)-600):])
+			}
 		}
 	}
 }
