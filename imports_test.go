@@ -59,6 +59,7 @@ var mayImport = map[string][]string{
 	"internal/e2e":       {},
 	"bench/mkimage":      {"github.com/klauspost/compress/..."},
 	"bench/floor":        {"github.com/klauspost/compress/...", "golang.org/x/sync/..."},
+	"bench/peers":        {"internal/testimage", "github.com/klauspost/compress/..."},
 }
 
 // fileMayImport widens the table for single files.
