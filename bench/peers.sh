@@ -212,7 +212,8 @@ measure() {
 		```
 
 		gitleaks and secretlint read files, and don't claim to read images; gitleaks reads archives among the files. Its `--redact` keeps secrets out of its
-		report. trufflehog's verification, with the network, would drop a false alarm, and asks the provider for that.
+		report. trivy masks what it finds, but its JSON has the config as it is, with `ENV` and the history; it reads an OCI layout as a directory, not as
+		an archive. trufflehog's verification, with the network, would drop a false alarm, and asks the provider for that.
 	END
 	if [ ${#absent[@]} -gt 0 ]; then printf '\nNot measured, because not there: %s.\n' "${absent[*]}"; fi
 }
