@@ -23,10 +23,23 @@ cd "$repo"
 commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
 if [ -n "$(git status --porcelain --untracked-files=no 2>/dev/null)" ]; then commit+=-dirty; fi
 go build -o "$work/bin/" ./bench/peers
-if [ -z "${LEAKSCAN:-}" ]; then
+declare -A tool=() version=([leakscan]=$commit)
+if [ -n "${LEAKSCAN:-}" ]; then
+	tool[leakscan]=$(realpath -- "$LEAKSCAN")
+	version[leakscan]="as LEAKSCAN names it: $("$LEAKSCAN" version | sed -n 1p)"
+else
 	CGO_ENABLED=0 go build -o "$work/bin/" ./cmd/leakscan
-	LEAKSCAN=$work/bin/leakscan
+	tool[leakscan]=$work/bin/leakscan
 fi
+for name in gitleaks trufflehog trivy secretlint; do
+	var=${name^^}
+	path=${!var:-$(command -v "$name" || true)}
+	if [ -n "$path" ] && [ -x "$path" ]; then
+		tool[$name]=$(realpath -- "$path")
+	else
+		echo "$name: not found, left out" >&2
+	fi
+done
 "$work/bin/peers" -seed "${SEED:-1}" "$work"
 cd "$work" # no settings of a user's project apply here
 unset GITLEAKS_CONFIG GITLEAKS_CONFIG_TOML
@@ -55,32 +68,22 @@ declare -A trouble=(
 	[leakscan]='^INCOMPLETE' [gitleaks]=' (ERR|FTL) ' [trufflehog]='"level":"error' [trivy]='(ERROR|FATAL)'
 	[gitleaks-files]=' (ERR|FTL) ' [secretlint-files]='^Error'
 )
-declare -A tool=([leakscan]=$LEAKSCAN) version=()
 scanners=() absent=()
 
 # tool_version NAME PATH: as it tells it, else as Go's linker knows it.
 tool_version() {
 	local v
 	case $1 in
-	gitleaks) v=$("$2" version 2>&1) ;;
-	*) v=$("$2" --version 2>&1 </dev/null) ;;
+	gitleaks) v=$("$2" version 2>&1 </dev/null || true) ;;
+	*) v=$("$2" --version 2>&1 </dev/null || true) ;;
 	esac
 	v=$(grep -oE 'v?[0-9]+\.[0-9]+\.[0-9]+[^ ]*' <<<"$v" | sed -n 1p || true)
 	[ -n "$v" ] || v=$(go version -m "$2" 2>/dev/null | awk '$1 == "mod" {print $3}')
 	echo "${v:-of an unknown version}"
 }
 
-version[leakscan]=$commit
 for name in gitleaks trufflehog trivy secretlint; do
-	var=${name^^}
-	path=${!var:-$(command -v "$name" || true)}
-	if [ -z "$path" ] || ! [ -x "$path" ]; then
-		absent+=("$name")
-		echo "$name: not found, left out" >&2
-		continue
-	fi
-	tool[$name]=$(realpath -- "$path")
-	version[$name]=$(tool_version "$name" "$path")
+	if [ -n "${tool[$name]:-}" ]; then version[$name]=$(tool_version "$name" "${tool[$name]}"); else absent+=("$name"); fi
 done
 for s in leakscan gitleaks trufflehog trivy gitleaks-files secretlint-files; do
 	if [ -n "${tool[${s%-files}]:-}" ]; then scanners+=("$s"); fi
