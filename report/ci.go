@@ -341,7 +341,7 @@ func writeJUnit(w io.Writer, r *Report, o Options) error {
 			c := junitCase{Name: Escape(e.Title) + ": " + e.first().where(), Class: "leakscan." + Escape(e.Rule)}
 			switch sup := e.suppressed(); {
 			case sup != nil:
-				c.Skipped = &junitSkip{strings.TrimSpace("suppressed by " + Escape(sup.By) + " " + Escape(sup.Reason))}
+				c.Skipped = &junitSkip{"suppressed " + sup.words()}
 				s.Skipped++
 			case e.fails(o.Threshold):
 				c.Failure = &junitResult{e.message(), string(e.Severity), e.advice()}

@@ -629,7 +629,10 @@ func (h *htmlPage) location(l *Location, fingerprint string) htmlLocation {
 	}
 	out := htmlLocation{
 		Image: l.Image, Layer: htmlNoLayer, Place: h.text(Escape(string(l.Place))), Instruction: h.text(Escape(l.instruction())), Fate: h.text(string(fate)),
-		FateWords: h.text(fateWords(l)), FateSays: h.text(fateSentence(l)), Extract: escapeCommand(l.Extract), Suppressed: h.text(suppressionWords(l.Suppressed)),
+		FateWords: h.text(fateWords(l)), FateSays: h.text(fateSentence(l)), Extract: escapeCommand(l.Extract),
+	}
+	if s := l.Suppressed; s != nil {
+		out.Suppressed = h.text("suppressed " + s.words())
 	}
 	out.Before, out.Path, out.At, out.After = whereParts(l)
 	if l.Layer != nil {
@@ -664,22 +667,4 @@ func whereParts(l *Location) (before, path, at, after string) {
 		after = strings.TrimPrefix(after, at)
 	}
 	return before, Escape(l.Path), at, after
-}
-
-// suppressionWords says who suppressed a location, and why.
-func suppressionWords(s *Suppression) string {
-	if s == nil {
-		return ""
-	}
-	words := "suppressed by " + Escape(s.By)
-	if s.Until != "" {
-		words += ", until " + Escape(s.Until)
-	}
-	if s.Owner != "" {
-		words += ", owner " + Escape(s.Owner)
-	}
-	if s.Reason != "" {
-		words += ": " + Escape(s.Reason)
-	}
-	return words
 }

@@ -14,14 +14,14 @@ type Suppression struct {
 // words says it in a line.
 func (s *Suppression) words() string {
 	w := "by " + Escape(s.By)
-	if s.Reason != "" {
-		w += ": " + Escape(s.Reason)
-	}
-	if s.Owner != "" {
-		w += ", says " + Escape(s.Owner)
-	}
 	if s.Until != "" {
 		w += ", until " + Escape(s.Until)
+	}
+	if s.Owner != "" {
+		w += ", owner " + Escape(s.Owner)
+	}
+	if s.Reason != "" {
+		w += ": " + Escape(s.Reason)
 	}
 	return w
 }

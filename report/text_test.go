@@ -353,7 +353,7 @@ func TestSuppressedText(t *testing.T) {
 	if out := text(t, suppressedSample(), TextOptions{}); !strings.Contains(out, "1 finding suppressed by your own files (--all)") || strings.Contains(out, "ignored") {
 		t.Error(out)
 	}
-	if out := text(t, suppressedSample(), TextOptions{All: true}); !strings.Contains(out, "  ignored by .leakscanignore:3: revoked \\x1b[2J| <b>, says @team, until 2027-01-01") {
+	if out := text(t, suppressedSample(), TextOptions{All: true}); !strings.Contains(out, "  ignored by .leakscanignore:3, until 2027-01-01, owner @team: revoked \\x1b[2J| <b>") {
 		t.Error(out)
 	}
 }
