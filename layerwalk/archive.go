@@ -104,7 +104,7 @@ func archiveFromFile(ctx context.Context, f *os.File, name string, kind Kind, o 
 		return archiveFromStream(ctx, f, name, kind, o, f)
 	}
 	if !isTar(head[:n]) {
-		if kind == "" {
+		if kind == "" && n > 0 && !archiveName(name) {
 			return fileSource(f, name)
 		}
 		return nil, notArchive(head[:n])
@@ -113,6 +113,9 @@ func archiveFromFile(ctx context.Context, f *os.File, name string, kind Kind, o 
 	a := &archive{src: src, o: o, file: f, members: map[string]member{}, seen: map[string]bool{}}
 	if err := a.scan(st.Size()); err != nil {
 		src.problems = append(src.problems, err)
+	}
+	if kind == "" && len(a.members) == 0 && allZero(head[:n]) {
+		return nil, &hintError{errors.New(emptyArchive), archiveHint}
 	}
 	if kind == "" && !a.hasManifest() && !looksLikeArchive(firstBlocks(f)) {
 		return fileSource(f, name) // a root file system, as docker export writes it
@@ -129,7 +132,21 @@ func notArchive(head []byte) error {
 	} else if f := foreign(head); f != "" {
 		what = "it is " + f + ", not a tar archive"
 	}
-	return &hintError{errors.New(what), "An archive is what docker save, podman save, skopeo copy or buildx -o type=oci write; file: scans any single file."}
+	return &hintError{errors.New(what), archiveHint}
+}
+
+const emptyArchive = "it is a tar archive with nothing in it"
+
+const archiveHint = "An archive is what docker save, podman save, skopeo copy or buildx -o type=oci write; file: scans any single file."
+
+// archiveName reports whether a file is named as archives are: one that is none is
+// what is left of a save that failed, and not a file to be scanned as it is.
+func archiveName(name string) bool {
+	name = strings.ToLower(filepath.Base(name))
+	if strings.HasSuffix(name, ".tar") || strings.HasSuffix(name, ".tgz") {
+		return true
+	}
+	return strings.HasSuffix(strings.TrimSuffix(name, path.Ext(name)), ".tar") // .tar.gz, .tar.zst
 }
 
 // openStdin reads "-".
@@ -168,7 +185,7 @@ func archiveFromStream(ctx context.Context, in io.Reader, name string, kind Kind
 		}
 	}
 	if !isTar(head) {
-		if kind == "" && src.Detail != "standard input" {
+		if kind == "" && len(head) > 0 && src.Detail != "standard input" && !archiveName(name) {
 			src.stream = oneBlob(src, br, name, true) // a compressed file
 			src.Kind = File
 			return src, nil
@@ -176,6 +193,9 @@ func archiveFromStream(ctx context.Context, in io.Reader, name string, kind Kind
 		return nil, notArchive(head)
 	}
 	head, _ = br.Peek(64 << 10)
+	if kind == "" && len(head) < 64<<10 && allZero(head) {
+		return nil, &hintError{errors.New(emptyArchive), archiveHint}
+	}
 	if kind == "" && !looksLikeArchive(head) {
 		src.Kind = File
 		src.stream = oneBlob(src, br, name, false)
