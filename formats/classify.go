@@ -64,6 +64,9 @@ func isReference(v []byte) bool {
 		if name, field, ok := bytes.Cut(v[1:], []byte("::")); ok && isName(name) && isName(field) {
 			return true // OpenSSL's $section::name
 		}
+		if name, field, ok := bytes.Cut(v[1:], []byte("->")); ok && isName(name) && len(field) > 0 && (low(field[0]) >= 'a' && low(field[0]) <= 'z' || field[0] == '{' || field[0] == '[') {
+			return true // a field, in Perl and PHP
+		}
 		return isName(v[1:]) && !mixedUp(v[1:]) || len(v) > 4 && v[1] == 'e' && has(v, "$env:")
 	case '%':
 		return n > 2 && v[n-1] == '%' && isName(v[1:n-1]) || n == 2 && has([]byte("svdqw"), string(v[1:]))
@@ -73,6 +76,8 @@ func isReference(v []byte) bool {
 		return n > 2 && v[n-1] == '}' && wordy(v[1:n-1])
 	case '`':
 		return n > 1 && v[n-1] == '`'
+	case '\\': // \"$name\", the quotes of which are part of the text
+		return n > 4 && v[1] == '"' && string(v[n-2:]) == `\"` && isReference(v[2:n-2])
 	case '*':
 		return n > 1 && isName(v[1:]) && n < 40 && !mixedUp(v[1:]) // an alias in YAML
 	}

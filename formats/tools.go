@@ -85,10 +85,32 @@ func (d *doc) tool(re *regexp.Regexp, lo, hi int) {
 			continue
 		}
 		from, to = lo+from, lo+to
-		if v := d.text[from:to]; v[0] != '-' && v[0] != '$' && v[0] != '%' && v[0] != '{' && !isPathLike(v) && !typeNames[strings.ToLower(string(v))] && !commented(d.text, lo+m[0]+1) {
+		if v := d.text[from:to]; v[0] != '-' && v[0] != '$' && v[0] != '%' && v[0] != '{' && !isPathLike(v) && !typeNames[strings.ToLower(string(v))] && !commented(d.text, lo+m[0]+1) && !namesSecret(d.text[lo:from], v) {
 			d.secret(ruleCommand, "password", from, to, "")
 		}
 	}
+}
+
+// namesSecret reports whether a value says which secret is meant, and is none:
+// docker build --secret id=npmrc,src=.npmrc, docker service create --secret NAME.
+func namesSecret(before, v []byte) bool {
+	key, _, ok := bytes.Cut(v, []byte("="))
+	if ok {
+		switch string(key) {
+		case "id", "type", "source", "src", "env", "target":
+			return true
+		}
+	}
+	line := before[bytes.LastIndexByte(before, '\n')+1:]
+	if !bytes.HasSuffix(bytes.TrimRight(line, "= "), []byte("--secret")) {
+		return false
+	}
+	for _, tool := range []string{"docker", "podman", "buildah", "nerdctl"} {
+		if bytes.Contains(line, []byte(tool)) {
+			return true
+		}
+	}
+	return false
 }
 
 // firstGroup returns where the first group that matched is; -1: none did.
