@@ -156,7 +156,7 @@ func (c *checker) hide(t string) string {
 			return m
 		}
 		v := strings.Trim(m[i+1:], `"'`)
-		if notAValue(v) || placeholder(v) && !strings.HasPrefix(v, "$") || pathLike(v) || exampleCredential(v) || m[i] == ':' && strings.HasPrefix(v, "//") {
+		if masked.MatchString(v) || notAValue(v) || placeholder(v) && !strings.HasPrefix(v, "$") || pathLike(v) || exampleCredential(v) || m[i] == ':' && strings.HasPrefix(v, "//") {
 			return m
 		}
 		return m[:i+1] + c.secret(v).Preview()
@@ -173,6 +173,9 @@ var (
 	complaint = regexp.MustCompile(`(\$\{\w+:?\?)([^\s}]{8,})\}`)
 	// assigned is what stands behind a name: of a variable, an argument, a key.
 	assigned = regexp.MustCompile(`[A-Za-z_][\w.\-]*[=:](?:"[^"\n]*"|'[^'\n]*'|[^\s"',;)&|]+)`)
+	// masked is what [detect.Secret.Preview] shows in the place of a value, to its
+	// first blank.
+	masked = regexp.MustCompile(`^[ -~]{0,4}…\([0-9]{1,9}(?: characters\))?$`)
 	// variable is the mere name of one, in the ways in which it is written.
 	bare = regexp.MustCompile(`^(?:\$\{?[A-Za-z_][\w]*\}?|\$\{\{[^}]*\}\}|\$\([^)]*\)|%[A-Za-z_]+%|<[^>]*>|\$[0-9@*])+$`)
 )

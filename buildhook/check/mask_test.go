@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/leakscan/leakscan/buildhook/check"
+	"github.com/leakscan/leakscan/internal/testimage"
 )
 
 // TestNothingShown has a password in places that no check is about, beside a
@@ -81,6 +82,35 @@ func TestAwkwardValues(t *testing.T) {
 		text := fmt.Sprintf("%+v", rep)
 		if i := strings.Index(text, tt.value); i >= 0 {
 			t.Errorf("%s: …%s", tt.dockerfile, text[max(i-80, 0):i+len(tt.value)])
+		}
+	}
+}
+
+// TestMaskedOnce has secrets that are masked by the rules, and by their name as
+// well: what is shown is the one preview.
+func TestMaskedOnce(t *testing.T) {
+	token := testimage.GitHubToken(1)
+	for line, want := range map[string]string{
+		"ENV GITHUB_TOKEN=" + token:                     "ENV GITHUB_TOKEN=ghp_…(40 characters)\n",
+		"ENV GITHUB_TOKEN=\"" + token + "\"":            "ENV GITHUB_TOKEN=\"ghp_…(40 characters)\"\n",
+		"ENV A=b GITHUB_TOKEN=" + token + " C=d":        "ENV A=b GITHUB_TOKEN=ghp_…(40 characters) C=d\n",
+		"ENV DB_PASSWORD=zQ7vK2p" + "X9mL4tR8w":         "ENV DB_PASSWORD=zQ…(16 characters)\n",
+		"RUN DB_PASSWORD=zQ7vK2p" + "X9mL4tR8w ./start": "RUN DB_PASSWORD=zQ…(16 characters) ./start\n",
+	} {
+		got := string(check.Masked(shared(t), "Dockerfile", []byte("FROM scratch\n"+line+"\n")))
+		if got != "FROM scratch\n"+want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		o := check.Options{Scanner: shared(t), Stdin: strings.NewReader("FROM scratch\n" + line + "\n")}
+		o.Dockerfile = "-"
+		rep, err := check.Run(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range rep.Problems {
+			if !strings.Contains(p.Frame, want) {
+				t.Errorf("%s: got\n%swant %q", p.Check, p.Frame, want)
+			}
 		}
 	}
 }
