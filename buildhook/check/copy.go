@@ -508,7 +508,11 @@ func (c *checker) copiedFile(in *instruction, st *state, t *buildcontext.Taken, 
 		line = cp.from.IgnoreLine(t.File.Path)
 	}
 	if t.Swept && line != "" {
-		f.fix = fmt.Sprintf("Add the line %q to %s. If a step needs the file, mount it there: RUN --mount=type=secret,id=%s,target=%s.", line, cp.from.ignoreName(), secretID(t.File.Path), t.Dest)
+		id := secretID(t.File.Path)
+		f.fix = fmt.Sprintf("Add the line %q to %s. If a step needs the file, mount it there, with RUN --mount=type=secret,id=%s,target=%s,required=true, and build with --secret id=%s,src=%s.", line, cp.from.ignoreName(), id, t.Dest, id, t.File.Path)
+		if base := path.Base(t.File.Path); base == "Dockerfile" || base == "Containerfile" {
+			f.fix = fmt.Sprintf("Take the secret out of the %s; no image needs that anyway: add the line %q to %s.", base, line, cp.from.ignoreName())
+		}
 	}
 	if !t.Swept && !t.Unpacked {
 		id := secretID(t.File.Path)

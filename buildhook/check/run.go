@@ -738,6 +738,9 @@ func (c *checker) removed(in *instruction, sc script, st *state, r shellflow.Rem
 				}
 				g.message += fmt.Sprintf("; it is removed in line %d, but its layer keeps it", in.first)
 				g.also = append(g.also, also{c.d.src, at, "removed here, in a later layer"})
+				if g.fix != "" {
+					g.fix += fmt.Sprintf(" Then nothing is left to be removed in line %d.", in.first)
+				}
 			}
 			break
 		}
