@@ -70,16 +70,9 @@ func (v *Vault) Reveal(f *report.Finding) (string, bool) {
 	return string(value), len(value) > 0
 }
 
-// Mask takes the secrets that were kept out of texts of the user's own, such as
+// Mask takes the secrets that were kept out of a text of the user's own, such as
 // the Dockerfile of the image. It knows no rules: see [detect.Scanner.Mask].
-func (v *Vault) Mask(texts ...string) []string {
-	m := newMasker(nil, v)
-	out := make([]string, len(texts))
-	for i, t := range texts {
-		out[i] = m.replace(t)
-	}
-	return out
-}
+func (v *Vault) Mask(text string) string { return newMasker(nil, v).replace(text) }
 
 // minMask is the length under which a value is not looked for in other text:
 // it would be found in everything.
@@ -106,6 +99,33 @@ func (v *Vault) values() []detect.Secret {
 	out := make([]detect.Secret, len(all))
 	for i, it := range all {
 		out[i] = it.s
+	}
+	return out
+}
+
+// sharedRun is how many bytes in a row a text may not have in common with a secret.
+const sharedRun = 12
+
+// Shares tells of each text whether a piece of a secret that was kept stands in
+// it: of one that is put together, quoted or escaped, [Vault.Mask] finds no more.
+func (v *Vault) Shares(texts []string) []bool {
+	at := map[[sharedRun]byte][]int{}
+	for i, t := range texts {
+		for j := 0; j+sharedRun <= len(t); j++ {
+			k := [sharedRun]byte([]byte(t[j : j+sharedRun]))
+			if is := at[k]; len(is) == 0 || is[len(is)-1] != i {
+				at[k] = append(is, i)
+			}
+		}
+	}
+	out := make([]bool, len(texts))
+	for _, s := range v.values() {
+		value := s.Reveal()
+		for j := 0; j+sharedRun <= len(value); j++ {
+			for _, i := range at[[sharedRun]byte(value[j:j+sharedRun])] {
+				out[i] = true
+			}
+		}
 	}
 	return out
 }

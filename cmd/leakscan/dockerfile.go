@@ -47,6 +47,9 @@ func inRepository(name string) (string, error) {
 	return filepath.ToSlash(rel), nil
 }
 
+// maxFramed bounds the Dockerfiles that are shown.
+const maxFramed = 256 << 10
+
 // frameDockerfile lets findings be shown where their instruction stands, without
 // the secrets that the scan has found and those that stand in the file.
 func frameDockerfile(d *report.Dockerfile, set *rules.Set, found *leakscan.Vault) error {
@@ -54,40 +57,50 @@ func frameDockerfile(d *report.Dockerfile, set *rules.Set, found *leakscan.Vault
 	if err != nil {
 		return err
 	}
-	text := strings.Join(d.Lines, "\n")
-	shown := found.Mask(string(check.Masked(scanner, d.Path, []byte(text))))[0]
-	lines := strings.Split(shown, "\n")
-	if len(lines) != len(d.Lines) {
-		return nil // they would be others
+	masked := func(lines []string) []string {
+		return strings.Split(found.Mask(string(check.Masked(scanner, d.Path, []byte(strings.Join(lines, "\n"))))), "\n")
 	}
-	hideSplit(lines, d.Lines, found)
+	lines := masked(d.Lines)
+	if len(lines) != len(d.Lines) || len(strings.Join(d.Lines, "\n")) > maxFramed {
+		return nil
+	}
+	// An instruction of several lines is looked at as a builder puts it together,
+	// too: its lines may have pieces of a secret, which nothing masks.
+	of, joined := instructions(d.Lines, d.Lines)
+	_, pieces := instructions(d.Lines, lines)
+	whole := masked(joined)
+	if len(whole) != len(joined) {
+		return nil
+	}
+	shares := found.Shares(lines)
+	for i, k := range of {
+		if whole[k] != pieces[k] || shares[i] {
+			lines[i] = "…"
+		}
+	}
 	data := []byte(strings.Join(lines, "\n"))
 	d.Frame = func(first, last int) string { return check.Frame(d.Path, data, first, last) }
 	return nil
 }
 
-// hideSplit hides the lines of an instruction that have a secret together, and
-// apart only pieces, which nothing masks.
-func hideSplit(shown, lines []string, found *leakscan.Vault) {
-	for i := 0; i < len(lines); i++ {
-		var pieces []string
-		first := i
-		for ; i < len(lines); i++ {
-			l := strings.TrimRight(lines[i], " \t\r")
-			piece := strings.TrimRight(l, "\\`")
-			pieces = append(pieces, piece)
-			if piece == l {
-				break
-			}
+// instructions puts the lines of a Dockerfile together, which may be shown
+// otherwise: of says of each line which instruction it is of. Comments and empty
+// lines between are left out, as a builder leaves them out.
+func instructions(lines, shown []string) (of []int, joined []string) {
+	open := false
+	for i, l := range lines {
+		if !open {
+			joined = append(joined, "")
 		}
-		if len(pieces) == 1 {
+		k := len(joined) - 1
+		of = append(of, k)
+		t := strings.TrimSpace(l)
+		comment := t == "" || t[0] == '#'
+		if open && comment {
 			continue
 		}
-		masked := found.Mask(append(pieces, strings.Join(pieces, ""))...)
-		if masked[len(pieces)] != strings.Join(masked[:len(pieces)], "") {
-			for k := first; k < first+len(pieces); k++ {
-				shown[k] = "…"
-			}
-		}
+		joined[k] += strings.TrimRight(strings.TrimRight(shown[i], " \t\r"), "\\`")
+		open = !comment && strings.TrimRight(t, "\\`") != t
 	}
+	return of, joined
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,6 +52,45 @@ func TestFrameDockerfile(t *testing.T) {
 		for _, s := range []string{token, testimage.StripeKey(4), token[:15], token[15:]} {
 			if strings.Contains(got, s) {
 				t.Errorf("lines %d to %d show a secret, or a piece of one", tt.first, tt.last)
+			}
+		}
+	}
+}
+
+// A secret may stand in the Dockerfile in pieces, each of which says too much.
+func TestFramePieces(t *testing.T) {
+	digits := hex.EncodeToString([]byte(testimage.Password(1) + testimage.Password(2) + testimage.Password(3)))[:64]
+	token := "dop_" + "v1_" + digits
+	a, b := token[:20], token[20:]
+	h := hex.EncodeToString([]byte(token))
+	for _, tt := range []struct{ name, image, lines, never string }{
+		{"a comment between", token, "FROM scratch\nENV CFG=" + a + "\\\n# a comment\n" + b + "\nRUN x", b},
+		{"a comment behind a tab", token, "FROM scratch\nENV CFG=" + a + "\\\n\t# a comment\n" + b + "\nRUN x", b},
+		{"an empty line between", token, "FROM scratch\nENV CFG=" + a + "\\\n\n" + b + "\nRUN x", b},
+		{"put together", token, "FROM scratch\nARG P=dop_v1_\nENV CFG=${P}" + digits, digits},
+		{"quoted in part", token, "FROM scratch\nENV CFG=\"dop_v1_\"" + digits, digits},
+		{"of a stage that is not in the image", testimage.GitHubToken(1), "FROM a AS b\nRUN curl -H x:" + a + "\\\n" + b + "\nFROM scratch\nENV CFG=1", b},
+		{"hex", token, "FROM scratch\nRUN echo " + h[:60] + "\\\n" + h[60:] + " | xxd -r -p", h[60:]},
+		{"escape=`", token, "# escape=`\nFROM scratch\nENV CFG=" + a + "`\n" + b, b},
+		{"crlf", token, "FROM scratch\r\nENV CFG=" + a + "\\\r\n# c\r\n" + b + "\r\n", b},
+		{"crlf, comment first", token, "FROM scratch\r\nENV CFG=" + a + "\\ \r\n" + b + "\r\n", b},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "x.env"), []byte("TOKEN="+tt.image+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		found := &leakscan.Vault{}
+		if _, err := leakscan.Scan(t.Context(), []string{"dir:" + dir}, leakscan.Options{Secrets: found}); err != nil {
+			t.Fatal(err)
+		}
+		d := &report.Dockerfile{Path: "Dockerfile", Lines: strings.Split(tt.lines, "\n")}
+		if err := frameDockerfile(d, nil, found); err != nil {
+			t.Fatal(err)
+		}
+		for i := range d.Lines {
+			if d.Frame != nil && strings.Contains(d.Frame(i+1, i+1), tt.never) {
+				t.Errorf("%s: line %d shows a piece of a secret", tt.name, i+1)
+				break
 			}
 		}
 	}
