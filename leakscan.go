@@ -43,7 +43,8 @@ type Options struct {
 	Version  string             // of the tool, for the report; "": the module's
 }
 
-// Progress is a step of a scan.
+// Progress is a step of a scan. Its texts have no secret that the rules see in
+// them; what else the image has is not known yet.
 type Progress struct {
 	Kind  ProgressKind
 	Ref   string // the image
@@ -77,7 +78,7 @@ func Scan(ctx context.Context, refs []string, o Options) (*report.Report, error)
 			s.notOpened(ctx, ref, err)
 			continue
 		}
-		s.progress(Progress{Kind: ImageOpened, Ref: ref})
+		s.progress(Progress{Kind: ImageOpened, Ref: s.shown(ref)})
 		s.source(ctx, src)
 		src.Close()
 	}
@@ -187,6 +188,14 @@ func (s *scan) progress(p Progress) {
 	}
 }
 
+// shown is a reference or a name as progress may tell it.
+func (s *scan) shown(text string) string {
+	if s.o.Progress == nil || digestForm.MatchString(text) {
+		return text
+	}
+	return hidePasswords(s.scanner.Mask(text), refUser)
+}
+
 // source scans the blobs of a source and joins them with its images.
 func (s *scan) source(ctx context.Context, src *layerwalk.Source) {
 	memory := layerwalk.NewMemory(0)
@@ -194,14 +203,16 @@ func (s *scan) source(ctx context.Context, src *layerwalk.Source) {
 	var mu sync.Mutex
 	var told []*BlobResult // in the order of the blobs; nil: not read yet
 	next := 0              // of told, to be told
+	ref := s.shown(src.Ref)
 	one := func(b *layerwalk.Blob, place int) {
+		id := s.shown(b.ID)
 		ro := layerwalk.ReadOptions{Memory: memory, MaxBytes: s.o.MaxBytes}
 		if s.o.Progress != nil {
-			ro.Progress = func(n int64) { s.progress(Progress{Kind: BlobRead, Ref: src.Ref, Blob: b.ID, Bytes: n}) }
+			ro.Progress = func(n int64) { s.progress(Progress{Kind: BlobRead, Ref: ref, Blob: id, Bytes: n}) }
 		}
-		s.progress(Progress{Kind: BlobStarted, Ref: src.Ref, Blob: b.ID, Bytes: b.Size})
+		s.progress(Progress{Kind: BlobStarted, Ref: ref, Blob: id, Bytes: b.Size})
 		res := scanBlob(ctx, b, s.scanner, ro, s.secrets, s.o.Tap)
-		s.progress(Progress{Kind: BlobDone, Ref: src.Ref, Blob: b.ID})
+		s.progress(Progress{Kind: BlobDone, Ref: ref, Blob: id})
 		mu.Lock()
 		results[b.ID] = res
 		if told[place] = res; s.o.Found != nil {
