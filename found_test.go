@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -45,6 +47,19 @@ func TestFound(t *testing.T) {
 		if !slices.Equal(places, told) {
 			t.Errorf("%d workers: told\n%s\nreported\n%s", workers, strings.Join(told, "\n"), strings.Join(places, "\n"))
 		}
+	}
+}
+
+// A directory has no digest.
+func TestFoundInDirectory(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.env"), []byte("T="+testimage.GitHubToken(1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var got []report.Match
+	scan(t, "dir:"+dir, leakscan.Options{Found: func(m report.Match) { got = append(got, m) }})
+	if len(got) != 1 || got[0].Blob != "" || got[0].Rule != "github-pat" || got[0].Line != 1 {
+		t.Errorf("got %+v", got)
 	}
 }
 

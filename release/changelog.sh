@@ -13,11 +13,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 items() {
 	local f
 	for f in release/changes/*.md; do
-		if [ ! -s "$f" ]; then
+		if ! grep -q '[^[:space:]]' "$f" 2>/dev/null; then
 			echo "changelog.sh: $f is empty, or there is none" >&2
 			return 1
 		fi
-		sed -e '/^[[:space:]]*$/d' -e '1s/^/- /' -e '2,$s/^/  /' "$f"
+		sed '/^[[:space:]]*$/d' "$f" | sed -e '1s/^/- /' -e '2,$s/^/  /'
 	done
 }
 

@@ -37,7 +37,7 @@ func TestChangelog(t *testing.T) {
 	}
 	write("release/changelog.sh", read("changelog.sh"))
 	write("CHANGELOG.md", "# Changes\n\nAbout it.\n")
-	write("release/changes/b.md", "Second & \\1, with\nmore of it.\n")
+	write("release/changes/b.md", "\nSecond & \\1, with\nmore of it.\n")
 	write("release/changes/a.md", "First.\n")
 	if out, err := run(); err != nil || out != "- First.\n- Second & \\1, with\n  more of it.\n" {
 		t.Fatalf("%v: %q", err, out)

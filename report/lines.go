@@ -16,7 +16,7 @@ type Match struct {
 	Severity   Severity   `json:"severity"`
 	Confidence Confidence `json:"confidence"`
 	Secret     Preview    `json:"secret"`
-	Blob       string     `json:"blob"` // its digest, as stored
+	Blob       string     `json:"blob,omitempty"` // its digest, as stored; "": it has none, or was not read to its end
 	Place      Place      `json:"place"`
 	Line       int        `json:"line,omitempty"`
 	Column     int        `json:"column,omitempty"`
@@ -28,19 +28,16 @@ type Match struct {
 // when the scan is done, and one at the end that says how it went: without it the
 // file is not whole. An error is told by Finish.
 type Lines struct {
-	w   *bufio.Writer
-	err error
+	w     *bufio.Writer
+	tool  Tool
+	begun bool
+	err   error
 }
 
-// NewLines writes the first line.
+// NewLines writes nothing yet: the first line comes with the first match, or at the
+// end.
 func NewLines(w io.Writer, t Tool) *Lines {
-	l := &Lines{w: bufio.NewWriterSize(w, 64<<10)}
-	l.write("start", struct {
-		Schema string `json:"schema"`
-		Tool   Tool   `json:"tool"`
-	}{SchemaID, t})
-	l.flush()
-	return l
+	return &Lines{w: bufio.NewWriterSize(w, 64<<10), tool: t}
 }
 
 // Match writes a match; it can be read at once.
@@ -74,6 +71,13 @@ func (l *Lines) Finish(r *Report, t Threshold) error {
 }
 
 func (l *Lines) write(kind string, v any) {
+	if !l.begun {
+		l.begun = true
+		l.write("start", struct {
+			Schema string `json:"schema"`
+			Tool   Tool   `json:"tool"`
+		}{SchemaID, l.tool})
+	}
 	if l.err != nil {
 		return
 	}

@@ -45,7 +45,7 @@ func TestScripts(t *testing.T) {
 				testimage.File("app/server.acmekey", "\x00\x01"),
 			}}}}.Build()
 			for name, data := range map[string][]byte{
-				"leaky.tar": testimage.DockerArchive(leaky), "token": []byte(testimage.GitHubToken(1)), "legacy.tar": legacy, "clean.tar": testimage.DockerArchive(clean),
+				"leaky.tar": testimage.DockerArchive(leaky), "github-token": []byte(testimage.GitHubToken(1)), "legacy.tar": legacy, "clean.tar": testimage.DockerArchive(clean),
 				"hostile.tar": testimage.DockerArchive(hostile), "acme.tar": testimage.DockerArchive(acme), "cut.tar": legacy[:bytes.Index(legacy, []byte("manifest.json"))-100],
 			} {
 				if err := os.WriteFile(filepath.Join(e.WorkDir, name), data, 0o644); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -27,6 +28,13 @@ type progress struct {
 	status chan *client.SolveStatus
 	ended  chan struct{}
 }
+
+// What is told: of an image with thousands of blobs the first, and the large ones,
+// since a display shows at its end all that it was ever told.
+const (
+	toldAlways = 100
+	toldLarge  = 1 << 20
+)
 
 // tellEvery is how often the bytes of a blob are told: more often than a display
 // is drawn has no use.
@@ -69,7 +77,7 @@ func (p *progress) update() func(leakscan.Progress) {
 			p.complete(now)
 			p.images++
 			p.image = &client.Vertex{
-				Digest: digest.FromString(s.Ref + "\x00" + time.Duration(p.images).String()), Name: progressStep + " " + report.Escape(s.Ref), Started: &now,
+				Digest: digest.FromString(strconv.Itoa(p.images) + " " + s.Ref), Name: progressStep + " " + report.Escape(s.Ref), Started: &now,
 			}
 			p.blobs, p.told = map[string]*client.VertexStatus{}, map[string]time.Time{}
 			p.tell()
@@ -77,6 +85,9 @@ func (p *progress) update() func(leakscan.Progress) {
 		b := p.blobs[s.Blob]
 		switch s.Kind {
 		case leakscan.BlobStarted:
+			if len(p.blobs) >= toldAlways && s.Bytes < toldLarge {
+				return
+			}
 			b = &client.VertexStatus{ID: report.Escape(s.Blob), Vertex: p.image.Digest, Total: max(s.Bytes, 0), Started: &now}
 			p.blobs[s.Blob] = b
 		case leakscan.BlobRead:
@@ -124,12 +135,15 @@ func (p *progress) complete(now time.Time) {
 	}
 }
 
-// stop ends the display.
-func (p *progress) stop() {
+// stop ends the display; err says why it is not at its end.
+func (p *progress) stop(err error) {
 	if p == nil {
 		return
 	}
 	p.mu.Lock()
+	if p.image != nil && err != nil {
+		p.image.Error = err.Error()
+	}
 	p.complete(time.Now())
 	p.mu.Unlock()
 	close(p.status)

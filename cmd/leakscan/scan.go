@@ -155,17 +155,21 @@ func (a *app) report(ctx context.Context, f *scanFlags, scan func(leakscan.Optio
 	if f.show != "" || dockerfile != nil {
 		o.Secrets = &leakscan.Vault{}
 	}
+	if f.progress == "auto" && slices.ContainsFunc(outs, func(out *output) bool { return out.format == "jsonl" && isTerminal(out.sink(a)) }) {
+		f.progress = "quiet" // it would draw over the lines
+	}
 	show, err := newProgress(f.progress, a.stderr)
 	if err != nil {
 		return err
 	}
 	o.Progress = show.update()
 	if o.Found, err = a.found(outs, o); err != nil {
+		show.stop(err)
 		return err
 	}
 	started := time.Now()
 	rep, err := scan(o)
-	show.stop()
+	show.stop(ctx.Err())
 	if err != nil {
 		return &usageError{err}
 	}
@@ -287,6 +291,14 @@ func sameFile(a, b string) bool {
 	return erra == nil && errb == nil && fa == fb
 }
 
+// sink is where it is written.
+func (o *output) sink(a *app) *os.File {
+	if o.temp != nil {
+		return o.temp
+	}
+	return a.stdout
+}
+
 // open makes the file that will become the report. A pipe or a device, such as
 // /dev/stderr, is written directly.
 func (o *output) open() (err error) {
@@ -352,11 +364,7 @@ func (a *app) found(outs []*output, o leakscan.Options) (func(report.Match), err
 		if err != nil {
 			return nil, err
 		}
-		w := a.stdout
-		if out.temp != nil {
-			w = out.temp
-		}
-		out.lines = report.NewLines(w, tool)
+		out.lines = report.NewLines(out.sink(a), tool)
 		all = append(all, out.lines)
 	}
 	if all == nil {
@@ -434,13 +442,13 @@ func rulePages(set *rules.Set) func(string) (report.RulePage, bool) {
 	}
 }
 
-// render writes a result where it belongs, whole or not at all.
+// render writes a result where it belongs; a file is whole, or is not there.
 func (a *app) render(o *output, color string, r rendering) error {
-	w, name, tty := io.Writer(a.stdout), "the standard output", isTerminal(a.stdout)
+	name, tty := "the standard output", isTerminal(a.stdout)
 	if o.temp != nil {
-		w, name, tty = o.temp, o.file, false
+		name, tty = o.file, false
 	}
-	b := bufio.NewWriterSize(w, 64<<10)
+	b := bufio.NewWriterSize(o.sink(a), 64<<10)
 	width := 0
 	if tty {
 		if columns, _, werr := term.GetSize(int(a.stdout.Fd())); werr == nil {
