@@ -126,8 +126,10 @@ esac
 if [ -n "$baseline_image" ] && [ -n "$baseline" ]; then
 	wrong "baseline and baseline-image say the same in two ways: take one of them out"
 fi
-if [ -n "$fail_on_base" ] && [ -z "$base" ]; then
-	wrong "fail-on-base without base: which image is it built from?"
+[ -z "$base" ] || named base "$base"
+[ -z "$baseline_image" ] || named baseline-image "$baseline_image"
+if [ ${#targets[@]} -eq 0 ] && [ "$mode" = scan ] && [ -n "$base$fail_on_base$baseline$baseline_image" ]; then
+	annotate warning "base, fail-on-base, baseline and baseline-image are about images, and none is scanned"
 fi
 if [ -n "$report" ] && [ -z "$format" ]; then
 	format=text
@@ -138,6 +140,18 @@ fi
 
 out=$(mktemp -d "$RUNNER_TEMP/leakscan.XXXXXX")
 status=0
+
+# run is a command whose standard error is kept, too, for the reason of a failure.
+# shellcheck disable=SC2317 # quiet calls it
+run() {
+	{
+		"$@" 2>&1 >&3 | tee "$out/stderr" >&2
+		return "${PIPESTATUS[0]}"
+	} 3>&1
+}
+
+# reason prints why leakscan failed, in its own words.
+reason() { sed -n 's/^leakscan: //p' "$out/stderr" | head -n 1; }
 
 # summarize adds a file to the summary of the job, as far as GitHub takes it.
 summarize() {
@@ -219,12 +233,8 @@ if [ ${#targets[@]} -gt 0 ]; then
 	[ -z "$platform" ] || args+=("--platform=$platform")
 	[ -z "$dockerfile" ] || args+=("--dockerfile=$dockerfile")
 	[ -z "$fail_on_base" ] || args+=("--fail-on-base=$fail_on_base")
-	if [ -n "$base" ]; then
-		named base "$base"
-		args+=("--base=$base")
-	fi
+	[ -z "$base" ] || args+=("--base=$base")
 	if [ -n "$baseline_image" ]; then
-		named baseline-image "$baseline_image"
 		baseline=$out/baseline.json
 		more=()
 		[ -z "$config" ] || more+=("--config=$config")
@@ -243,7 +253,7 @@ if [ ${#targets[@]} -gt 0 ]; then
 	[ -z "$baseline" ] || args+=("--baseline=$baseline")
 	printf '::group::leakscan\n'
 	code=0
-	quiet "$BIN" "${args[@]}" -- "${targets[@]}" </dev/null || code=$?
+	quiet run "$BIN" "${args[@]}" -- "${targets[@]}" </dev/null || code=$?
 	printf '::endgroup::\n'
 	# The last line of the report says that it is whole, and how it went; without
 	# it, or with another exit status, nothing is clean.
@@ -266,7 +276,7 @@ if [ ${#targets[@]} -gt 0 ]; then
 	else
 		json=$check_json sarif='' html=''
 		[ "$code" -gt 1 ] || code=2
-		annotate error "There is no whole report (exit status $code): see the log."
+		annotate error "There is no whole report (exit status $code): $(reason) See the log."
 	fi
 	status=$(join "$status" "$code")
 fi

@@ -206,6 +206,17 @@ told incomplete 2 8 8
 scan IN_INPUT="$work/demo.tar" IN_BASELINE_IMAGE="$work/demo.tar" IN_BASELINE=base.json
 told incomplete 64 0 0
 
+begin typo
+scan IN_INPUT="$work/demo.tar" IN_FAIL_ON=hgih
+told incomplete 64 0 0
+has "$job/log" '::error title=leakscan::There is no whole report (exit status 64): --fail-on "hgih"'
+
+begin refused-base
+cp "$work/demo.tar" demo.tar
+scan IN_INPUT=./demo.tar IN_BASE=demo.tar
+told incomplete 64 0 0
+want sarif-file "$(value sarif-file)" ''
+
 begin base
 scan IN_INPUT="$work/demo.tar" IN_BASE="$work/demo.tar"
 told leaks 1 8 8
