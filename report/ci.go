@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -96,8 +97,11 @@ func writeMarkdown(w io.Writer, r *Report, o Options) error {
 			severity = "~~" + severity + "~~"
 		}
 		more := ""
+		if n := o.lines.line(l.instruction()); n > 0 {
+			more = "<br>" + code(fmt.Sprintf("%s:%d", Escape(o.lines.path), n))
+		}
 		if n := len(e.locations) - 1; n > 0 {
-			more = fmt.Sprintf("<br>and in %s more", counted(n, "place"))
+			more += fmt.Sprintf("<br>and in %s more", counted(n, "place"))
 		}
 		fmt.Fprintf(b, "| **%s** | %s<br>%s | %s<br>%s%s | %s |\n", severity, markdown(Escape(e.Title)), code(Escape(e.Secret.String())), code(l.where()), markdown(e.name), more, markdown(fateSentence(l)))
 	}
@@ -114,9 +118,16 @@ func writeMarkdown(w io.Writer, r *Report, o Options) error {
 			fmt.Fprint(b, "\n### What to do\n\n")
 		}
 		advised[e.Rule] = true
-		fmt.Fprintf(b, "- **%s** (%s): %s", markdown(Escape(e.Title)), span("leakscan explain "+Escape(e.Rule)), markdown(e.advice()))
+		advice := markdown(e.advice())
+		if !strings.HasSuffix(advice, ".") {
+			advice += "."
+		}
+		fmt.Fprintf(b, "- **%s** (%s): %s", markdown(Escape(e.Title)), span("leakscan explain "+Escape(e.Rule)), advice)
 		if x := e.first().Extract; x != "" {
-			fmt.Fprintf(b, " See it: %s", span(escapeCommand(x)))
+			fmt.Fprintf(b, " See it: %s.", span(escapeCommand(x)))
+		}
+		if fp := e.first().Fingerprint; fp != "" {
+			fmt.Fprintf(b, " Fingerprint: %s.", span(Escape(fp)))
 		}
 		fmt.Fprintln(b)
 	}
@@ -143,9 +154,15 @@ func (r *Report) timeless() *Report {
 	return &c
 }
 
+// plainURL is an address that Markdown makes a link of as it is.
+var plainURL = regexp.MustCompile(`https://[A-Za-z0-9./_~%?=#-]*[A-Za-z0-9/_~]`)
+
 // markdown makes a text that is none: characters that mean something in
-// Markdown or HTML are escaped.
+// Markdown or HTML are escaped, but in an address.
 func markdown(s string) string {
+	if at := plainURL.FindStringIndex(s); at != nil {
+		return markdown(s[:at[0]]) + s[at[0]:at[1]] + markdown(s[at[1]:])
+	}
 	var b strings.Builder
 	for _, r := range s {
 		switch r {

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -188,6 +189,10 @@ func normalInstruction(s string) string {
 	return strings.Join(kept, " ")
 }
 
+// legacyCopy is what the builder before BuildKit writes of a COPY: the hash of what
+// it took, and where that went.
+var legacyCopy = regexp.MustCompile(`^(?:dir|file|multi):[0-9a-f]+ in (\S+)$`)
+
 // sameInstruction compares two: values are masked in what a report has, and ENV
 // and LABEL have = or a blank between a name and its value.
 func sameInstruction(a, b string) bool {
@@ -206,6 +211,9 @@ func sameInstruction(a, b string) bool {
 	case "COPY", "ADD":
 		// BuildKit writes the destination with a slash, the sources as they are.
 		trim := func(s string) string { return strings.ReplaceAll(strings.TrimSuffix(s, "/"), "\"", "") }
+		if m := legacyCopy.FindStringSubmatch(rb); m != nil {
+			return trim(ra[strings.LastIndexByte(ra, ' ')+1:]) == trim(m[1])
+		}
 		return trim(ra) == trim(rb)
 	}
 	return false

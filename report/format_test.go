@@ -89,6 +89,20 @@ func TestEveryFormat(t *testing.T) {
 	}
 }
 
+// An address in Markdown stays one, and nothing else does.
+func TestMarkdownAddress(t *testing.T) {
+	for in, want := range map[string]string{
+		"https://www.npmjs.com/settings/~/tokens":  "https://www.npmjs.com/settings/~/tokens",
+		"~x~ see https://a.b/_c_ and *that*":       `\~x\~ see https://a.b/_c_ and \*that\*`,
+		"https://a.b/<script>[x](https://c.d)`|**": `https://a.b/&lt;script&gt;\[x\](https://c.d)` + "\\`" + `\|\*\*`,
+		"http://a_b_c": `http://a\_b\_c`,
+	} {
+		if got := markdown(in); got != want {
+			t.Errorf("%s: got %s, want %s", in, got, want)
+		}
+	}
+}
+
 // The name of an image is escaped once.
 func TestImageNameIsEscapedOnce(t *testing.T) {
 	r := sample()
@@ -266,6 +280,8 @@ LABEL token=x`, "\n")}
 		"COPY x /y # buildkit":                              9,
 		"RUN /bin/sh -c make twice # buildkit":              0, // which of the two?
 		"/bin/sh -c #(nop)  LABEL token=y":                  12,
+		"/bin/sh -c #(nop) COPY dir:0a1b2c in /app ":        8,
+		"/bin/sh -c #(nop) COPY file:0a1b2c in /else ":      0,
 		"RUN something else":                                0,
 		"":                                                  0,
 	} {

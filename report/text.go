@@ -217,7 +217,7 @@ func (p *printer) finding(f *Finding) {
 		p.first(&ls[0])
 		p.also(ls[1:])
 		if e := ls[0].Extract; e != "" {
-			p.labelled("see it", escapeCommand(e))
+			p.labelled("see it", escapeCommand(e)+" | less") // extract writes no secret to a terminal
 		}
 	}
 	if f.Fix != "" {

@@ -124,7 +124,7 @@ func TestTextNeverCutsCommands(t *testing.T) {
 	r := sample()
 	out := text(t, r, TextOptions{Width: 40})
 	for _, f := range r.Findings {
-		if e := f.Locations[0].Extract; e != "" && !strings.Contains(out, "  see it  "+e+"\n") {
+		if e := f.Locations[0].Extract; e != "" && !strings.Contains(out, "  see it  "+e+" | less\n") {
 			t.Errorf("the command is not whole: %s", e)
 		}
 		if !strings.Contains(out, "  id      "+Escape(f.Fingerprint)+"\n") {
