@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 
@@ -19,14 +20,16 @@ import (
 // pure function of the blob's bytes, the rules and the engine, and can be
 // stored: it has no secret in it.
 type BlobResult struct {
-	Summary layerwalk.Summary   `json:"summary"`
-	Matches []BlobMatch         `json:"matches"`
-	Gaps    []layerwalk.Problem `json:"gaps"`
-	Ledger  *layerwalk.Ledger   `json:"ledger"` // what it does to the paths below
-	Files   int64               `json:"files"`
-	Entries int64               `json:"entries"`
-	Packed  int64               `json:"packed"` // files that are compressed or archives, scanned as they are
-	Publics []BlobPublic        `json:"publics,omitempty"`
+	Summary  layerwalk.Summary   `json:"summary"`
+	Matches  []BlobMatch         `json:"matches"`
+	Gaps     []layerwalk.Problem `json:"gaps"`
+	Ledger   *layerwalk.Ledger   `json:"ledger"` // what it does to the paths below
+	Files    int64               `json:"files"`
+	Entries  int64               `json:"entries"`
+	Packed   int64               `json:"packed"`   // files that are compressed or archives, and were not unpacked to their end
+	Unpacked int64               `json:"unpacked"` // that were
+	Inside   int64               `json:"inside"`   // bytes that came out of both
+	Publics  []BlobPublic        `json:"publics,omitempty"`
 }
 
 // BlobMatch is a secret in a blob.
@@ -48,7 +51,11 @@ type BlobMatch struct {
 	Offset     int64             `json:"offset"`
 	Encodings  []string          `json:"encodings,omitempty"`  // see report.Location
 	Superseded bool              `json:"superseded,omitempty"` // a later entry of the same blob has the same path
+	Inside     string            `json:"inside,omitempty"`     // the end of Path, if it is in an archive: see layerwalk.Inside
 }
+
+// file is the path of the file in the layer, which may be an archive.
+func (m *BlobMatch) file() string { return strings.TrimSuffix(m.Path, m.Inside) }
 
 // BlobPublic is a public key or certificate in a file of a blob.
 type BlobPublic struct {
@@ -76,7 +83,7 @@ func ScanBlobTap(ctx context.Context, b *layerwalk.Blob, s *detect.Scanner, o la
 }
 
 func scanBlob(ctx context.Context, b *layerwalk.Blob, s *detect.Scanner, o layerwalk.ReadOptions, v *Vault, tap Tap) *BlobResult {
-	w := &blobScan{scanner: s, vault: v, tap: tap, res: &BlobResult{Ledger: &layerwalk.Ledger{}}, at: map[string][]int{}}
+	w := &blobScan{ctx: ctx, scanner: s, vault: v, tap: tap, memory: o.Unpack, res: &BlobResult{Ledger: &layerwalk.Ledger{}}, at: map[string][]int{}}
 	r := b.Read(ctx, o)
 	w.walk(ctx, r)
 	w.res.Summary = r.Summary()
@@ -95,14 +102,18 @@ const (
 )
 
 type blobScan struct {
-	scanner *detect.Scanner
-	vault   *Vault
-	tap     Tap // nil: none
-	res     *BlobResult
-	at      map[string][]int // matches in the file of a path, to be superseded or linked to
-	full    bool
-	head    headReader
-	public  firstBytes
+	ctx    context.Context
+	memory *layerwalk.Memory // of archives in the blob
+
+	unpacker layerwalk.Unpacker
+	scanner  *detect.Scanner
+	vault    *Vault
+	tap      Tap // nil: none
+	res      *BlobResult
+	at       map[string][]int // matches in the file of a path, to be superseded or linked to
+	full     bool
+	head     headReader
+	public   firstBytes
 }
 
 // firstBytes keeps the first publicSize bytes that are written to it.
@@ -115,12 +126,7 @@ func (f *firstBytes) Write(p []byte) (int, error) {
 
 func (w *blobScan) walk(ctx context.Context, r *layerwalk.Reader) {
 	var cur string
-	defer func() {
-		if v := recover(); v != nil {
-			// An image must not be able to end the scan of the others.
-			w.gap(&layerwalk.Problem{Kind: layerwalk.Unreadable, Path: text(cur), Reason: fmt.Sprintf("leakscan failed on it: %v", v), Hint: "this is a bug in leakscan: please report it"})
-		}
-	}()
+	defer w.recovered(&cur)
 	for e, err := range r.Entries() {
 		if err != nil {
 			var p *layerwalk.Problem
@@ -134,6 +140,14 @@ func (w *blobScan) walk(ctx context.Context, r *layerwalk.Reader) {
 		}
 		cur = e.Name
 		w.entry(e)
+	}
+}
+
+// recovered, deferred, makes a panic a gap: an image must not be able to end the
+// scan of the others.
+func (w *blobScan) recovered(cur *string) {
+	if v := recover(); v != nil {
+		w.gap(&layerwalk.Problem{Kind: layerwalk.Unreadable, Path: text(*cur), Reason: fmt.Sprintf("leakscan failed on it: %v", v), Hint: "this is a bug in leakscan: please report it"})
 	}
 }
 
@@ -153,7 +167,9 @@ func (w *blobScan) gap(p *layerwalk.Problem) {
 
 // entry scans all of an entry that can hold a secret.
 func (w *blobScan) entry(e *layerwalk.Entry) {
-	w.res.Ledger.Add(e)
+	if w.res.Ledger != nil { // nothing in an archive has a fate of its own
+		w.res.Ledger.Add(e)
+	}
 	place := report.PlaceFile
 	switch e.Type {
 	case layerwalk.TypeField:
@@ -201,6 +217,10 @@ func (w *blobScan) entry(e *layerwalk.Entry) {
 			return
 		}
 	}
+	if place == report.PlaceFile && w.memory != nil && layerwalk.Packed(w.head.peek()) {
+		w.archive(e)
+		return
+	}
 	r := io.Reader(&w.head)
 	public := place == report.PlaceFile && detect.MayHavePublicKey(e.Name)
 	if public {
@@ -214,8 +234,69 @@ func (w *blobScan) entry(e *layerwalk.Entry) {
 	if w.tap != nil {
 		io.Copy(io.Discard, &w.head) // errors of reading are the walker's to report
 	}
-	if w.head.packed() {
+	if place == report.PlaceFile && w.head.packed() {
 		w.res.Packed++
+	}
+}
+
+// archive scans a file twice: as the bytes it is, and, beside that, what is packed
+// in it.
+func (w *blobScan) archive(e *layerwalk.Entry) {
+	before := len(w.res.Matches)
+	in := &blobScan{ctx: w.ctx, scanner: w.scanner, vault: w.vault, res: &BlobResult{}, at: map[string][]int{}}
+	w.unpacker.Memory = w.memory
+	pr, pw := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer io.Copy(io.Discard, pr) // so that the writer does not wait
+		in.files(w.unpacker.Files(w.ctx, e.Name, pr, e.Size))
+	}()
+	r := io.TeeReader(&w.head, pw)
+	w.scan(report.PlaceFile, e, r)
+	_, err := io.Copy(io.Discard, r) // errors of reading are the walker's to report
+	pw.CloseWithError(err)
+	<-done
+	if !w.unpacker.Whole() || err != nil {
+		w.res.Packed++
+	} else {
+		w.res.Unpacked++
+	}
+	w.res.Inside += w.unpacker.Bytes()
+	w.merge(e, in.res, before)
+}
+
+// files scans the files in an archive.
+func (w *blobScan) files(all iter.Seq[*layerwalk.Entry]) {
+	var cur string
+	defer w.recovered(&cur)
+	for e := range all {
+		cur = e.Name
+		w.entry(e)
+	}
+}
+
+// merge adds what was found in an archive to what was found in its bytes since
+// match number before: a file that is stored in it as it is was seen twice.
+func (w *blobScan) merge(e *layerwalk.Entry, in *BlobResult, before int) {
+	outer := text(e.Name)
+	w.res.Matches = append(w.res.Matches[:before], slices.DeleteFunc(w.res.Matches[before:], func(m BlobMatch) bool {
+		return slices.ContainsFunc(in.Matches, func(o BlobMatch) bool { return o.Rule == m.Rule && o.Secret == m.Secret })
+	})...)
+	delete(w.at, e.Name)
+	for i := before; i < len(w.res.Matches); i++ {
+		w.at[e.Name] = append(w.at[e.Name], i)
+	}
+	for _, m := range in.Matches {
+		if !w.room() {
+			return
+		}
+		m.Inside = strings.TrimPrefix(m.Path, outer)
+		w.at[e.Name] = append(w.at[e.Name], len(w.res.Matches))
+		w.res.Matches = append(w.res.Matches, m)
+	}
+	for i := range in.Gaps {
+		w.gap(&in.Gaps[i])
 	}
 }
 
@@ -343,7 +424,7 @@ func (w *blobScan) link(e *layerwalk.Entry) {
 			return
 		}
 		m := w.res.Matches[i]
-		m.Path = text(e.Name)
+		m.Path = text(e.Name) + m.Inside
 		w.res.Matches = append(w.res.Matches, m)
 		w.at[e.Name] = append(w.at[e.Name], len(w.res.Matches)-1)
 	}
@@ -383,27 +464,46 @@ func (w *blobScan) add(place report.Place, path string, m *detect.Match) bool {
 // a report.
 func text(s string) string { return layerwalk.Text(s) }
 
-// headReader remembers the first bytes that pass through it.
+// headReader knows the first bytes of what it reads.
 type headReader struct {
-	r    io.Reader
-	head [8]byte
-	n    int
+	r      io.Reader
+	head   [layerwalk.PackedHead]byte
+	n      int // of head
+	served int // of those, that were read
+	err    error
 }
 
 func (h *headReader) Read(p []byte) (int, error) {
-	n, err := h.r.Read(p)
-	if h.n < len(h.head) {
-		h.n += copy(h.head[h.n:], p[:n])
+	h.peek()
+	n := copy(p, h.head[h.served:h.n])
+	if h.served += n; h.err != nil || n == len(p) {
+		if h.served == h.n {
+			return n, h.err
+		}
+		return n, nil
 	}
-	return n, err
+	m, err := h.r.Read(p[n:])
+	return n + m, err
 }
 
-// packed reports whether the bytes are those of a compressed file or an
-// archive that compresses, whose contents can't be seen from outside.
+// peek gives the first bytes; they can still be read.
+func (h *headReader) peek() []byte {
+	for h.n < len(h.head) && h.err == nil {
+		var n int
+		n, h.err = h.r.Read(h.head[h.n:])
+		h.n += n
+	}
+	return h.head[:h.n]
+}
+
+// packed reports whether the bytes are those of a compressed file or an archive
+// that compresses, whose contents can't be seen from outside.
 func (h *headReader) packed() bool {
-	b := h.head[:h.n]
-	for _, magic := range []string{"\x1f\x8b", "\x28\xb5\x2f\xfd", "\xfd7zXZ\x00", "BZh", "PK\x03\x04", "7z\xbc\xaf\x27\x1c", "Rar!\x1a\x07", "\x04\x22\x4d\x18"} {
-		if bytes.HasPrefix(b, []byte(magic)) {
+	if layerwalk.Packed(h.peek()) {
+		return true
+	}
+	for _, magic := range []string{"7z\xbc\xaf\x27\x1c", "Rar!\x1a\x07", "\x04\x22\x4d\x18", "BZh"} {
+		if bytes.HasPrefix(h.peek(), []byte(magic)) {
 			return true
 		}
 	}

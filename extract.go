@@ -47,7 +47,8 @@ func parseTarget(s string) (target, error) {
 // Extract writes one file, field, layer or document of an image to w: what a
 // finding's extract command names. what is "LAYER:PATH", "LAYER",
 // "config[:FIELD]", "manifest[:FIELD]", "index[:FIELD]" or "DIGEST[:PATH]",
-// LAYER a number from 1 or a digest. A file that stands in the layer several
+// LAYER a number from 1 or a digest. PATH may lead into an archive, as in
+// "2:/opt/app.jar!/config.yaml". A file that stands in the layer several
 // times is written as often. Without a path a layer is written decompressed.
 func Extract(ctx context.Context, ref, what string, o layerwalk.Options, w io.Writer) error {
 	if _, err := parseTarget(what); err != nil { // before anything is fetched
@@ -178,6 +179,10 @@ func walkPath(ctx context.Context, b *layerwalk.Blob, path string, c *capture) {
 			}
 			continue
 		}
+		if archive := text(e.Name) + layerwalk.Inside; e.Type == layerwalk.TypeFile && strings.HasPrefix(clean, archive) {
+			extractInside(ctx, e, clean, c)
+			continue
+		}
 		if e.Name != path && text(e.Name) != path && e.Name != clean && text(e.Name) != clean {
 			continue
 		}
@@ -202,6 +207,23 @@ func walkPath(ctx context.Context, b *layerwalk.Blob, path string, c *capture) {
 		if c.err = writeEntry(c, e); c.err != nil {
 			return
 		}
+	}
+}
+
+// extractInside writes the files of a path in an archive.
+func extractInside(ctx context.Context, e *layerwalk.Entry, path string, c *capture) {
+	var u layerwalk.Unpacker
+	for f := range u.Files(ctx, e.Name, e, e.Size) {
+		if f.Type != layerwalk.TypeFile || text(f.Name) != path {
+			continue
+		}
+		c.found++
+		if c.err = writeEntry(c, f); c.err != nil {
+			return
+		}
+	}
+	if c.found == 0 && !u.Whole() {
+		c.err = errors.New("it could not be unpacked to its end")
 	}
 }
 

@@ -78,6 +78,8 @@ func (s *scan) join(ctx context.Context, src *layerwalk.Source, results map[stri
 				s.rep.Stats.Files += r.Files
 				s.rep.Stats.Entries += r.Entries
 				s.rep.Stats.Packed += r.Packed
+				s.rep.Stats.Unpacked += r.Unpacked
+				s.rep.Stats.Inside += r.Inside
 			}
 		}
 	}
@@ -251,10 +253,10 @@ func (j *imageJoin) layer(k int, l layerwalk.Layer, r *BlobResult, ledgers []*la
 		case m.Superseded:
 			loc.Fate, loc.FateLayer = report.FateOverwritten, k+1
 		case m.Place != report.PlaceUnparsed && ledgers != nil:
-			e, ok := ends[m.Path]
+			e, ok := ends[m.file()]
 			if !ok {
-				e.fate, e.by = layerwalk.FateOf(m.Path, k, ledgers)
-				ends[m.Path] = e
+				e.fate, e.by = layerwalk.FateOf(m.file(), k, ledgers)
+				ends[m.file()] = e
 			}
 			if e.fate != layerwalk.Present {
 				loc.Fate, loc.FateLayer = fates[e.fate], e.by+1

@@ -36,6 +36,7 @@ type Options struct {
 	Rules    *rules.Set         // nil: rules.Default
 	Workers  int                // blobs read at the same time; 0: one for each core
 	MaxBytes int64              // cap on one blob, decompressed, in bytes; 0: layerwalk.DefaultMaxBytes
+	NoUnpack bool               // archives that lie in a layer are scanned as the bytes they are only
 	Progress func(Progress)     // told what is being read, from several goroutines; nil: nobody
 	Found    func(report.Match) // told of each match when its blob is read, in the order of the blobs, one at a time; nil: nobody
 	Secrets  *Vault             // keeps what was found, to be shown; nil: thrown away with the scan
@@ -198,7 +199,10 @@ func (s *scan) shown(text string) string {
 
 // source scans the blobs of a source and joins them with its images.
 func (s *scan) source(ctx context.Context, src *layerwalk.Source) {
-	memory := layerwalk.NewMemory(0)
+	memory, unpack := layerwalk.NewMemory(0), layerwalk.NewMemory(0)
+	if s.o.NoUnpack {
+		unpack = nil
+	}
 	results := map[string]*BlobResult{}
 	var mu sync.Mutex
 	var told []*BlobResult // in the order of the blobs; nil: not read yet
@@ -206,7 +210,7 @@ func (s *scan) source(ctx context.Context, src *layerwalk.Source) {
 	ref := s.shown(src.Ref)
 	one := func(b *layerwalk.Blob, place int) {
 		id := s.shown(b.ID)
-		ro := layerwalk.ReadOptions{Memory: memory, MaxBytes: s.o.MaxBytes}
+		ro := layerwalk.ReadOptions{Memory: memory, Unpack: unpack, MaxBytes: s.o.MaxBytes}
 		if s.o.Progress != nil {
 			ro.Progress = func(n int64) { s.progress(Progress{Kind: BlobRead, Ref: ref, Blob: id, Bytes: n}) }
 		}

@@ -50,6 +50,7 @@ func NewDir(dir string) *Blob {
 // ReadOptions tune how a blob is read. The zero value works.
 type ReadOptions struct {
 	Memory   *Memory       // shared budget of large decompression windows; nil: none
+	Unpack   *Memory       // the same, for archives that lie in the blob; nil: they are not unpacked
 	MaxBytes int64         // cap on the decompressed size; 0: DefaultMaxBytes
 	Progress func(n int64) // called with every run of stored bytes that was read; from another goroutine
 }

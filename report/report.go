@@ -196,7 +196,9 @@ type Stats struct {
 	Bytes     int64 `json:"bytes"`     // their size decompressed
 	Files     int64 `json:"files"`     // regular files in them
 	Entries   int64 `json:"entries"`   // all entries in them
-	Packed    int64 `json:"packed"`    // files that are archives or compressed: scanned as they are, not unpacked
+	Packed    int64 `json:"packed"`    // files that are archives or compressed, and could not be unpacked to their end: scanned as they are
+	Unpacked  int64 `json:"unpacked"`  // that were unpacked to their end
+	Inside    int64 `json:"inside"`    // bytes that came out of both
 	Locations int   `json:"locations"`
 
 	Elapsed time.Duration `json:"-"` // not in the JSON form, so that equal scans give equal bytes

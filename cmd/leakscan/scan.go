@@ -35,6 +35,7 @@ type scanFlags struct {
 	color         string
 	workers       int
 	maxBytes      int64
+	noUnpack      bool
 	config        string // of scan only
 	base          string
 	failOnBase    string
@@ -75,6 +76,7 @@ func (f *scanFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.color, "color", "auto", "color the text report: auto, always, never")
 	fs.IntVar(&f.workers, "workers", 0, "layers to read at the same time (default: one for each core)")
 	fs.Int64Var(&f.maxBytes, "max-layer-bytes", layerwalk.DefaultMaxBytes, "stop reading a layer that gives more than so many `bytes` when decompressed")
+	fs.BoolVar(&f.noUnpack, "no-unpack", false, "don't look into archives that lie in a layer, such as jars: they are scanned as the bytes they are")
 	f.openFlags.register(fs)
 }
 
@@ -151,7 +153,7 @@ func (a *app) report(ctx context.Context, f *scanFlags, scan func(leakscan.Optio
 	if f.show == "terminal" && (!stdoutTTY || outs[0].file != "") {
 		return usage(showNeedsTTY)
 	}
-	o := leakscan.Options{Open: f.options(a), Rules: set, Workers: f.workers, MaxBytes: f.maxBytes}
+	o := leakscan.Options{Open: f.options(a), Rules: set, Workers: f.workers, MaxBytes: f.maxBytes, NoUnpack: f.noUnpack}
 	if f.show != "" || dockerfile != nil {
 		o.Secrets = &leakscan.Vault{}
 	}

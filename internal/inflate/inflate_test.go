@@ -17,32 +17,13 @@ import (
 	kflate "github.com/klauspost/compress/flate"
 )
 
-// rawReader reads a bare DEFLATE stream.
-type rawReader struct {
-	inf inflater
-	out []byte
-	err error
-}
-
-func newRaw(br *bufio.Reader) *rawReader {
-	r := &rawReader{}
-	r.reset(br)
-	return r
-}
-
-func (r *rawReader) reset(br *bufio.Reader) {
-	r.inf.offset = 0
-	r.inf.reset(br)
-	r.out, r.err = nil, nil
-}
-
 // Decoders that are used again and again: so that resetting them is tested,
 // and as making them takes longer than what they are to do.
 var used struct {
 	buffers map[int]*bufio.Reader
 	out     []byte
 	read    [256 << 10]byte
-	raw     rawReader
+	raw     Raw
 	gzip    Reader
 	std     io.ReadCloser
 }
@@ -59,18 +40,6 @@ func buffered(r io.Reader, size int) *bufio.Reader {
 	}
 	br.Reset(r)
 	return br
-}
-
-func (r *rawReader) Read(p []byte) (int, error) {
-	for len(r.out) == 0 {
-		if r.err != nil {
-			return 0, r.err
-		}
-		r.out, r.err = r.inf.next()
-	}
-	n := copy(p, r.out)
-	r.out = r.out[n:]
-	return n, nil
 }
 
 // outcome is all that there is to be seen of a decoder.
@@ -163,7 +132,7 @@ func ourRaw(data []byte, w way) outcome {
 		r = w.wrap(r)
 	}
 	br := buffered(r, w.buffer)
-	used.raw.reset(br)
+	used.raw.Reset(br)
 	out, err := readAll(&used.raw, w.read)
 	o := outcome{out, kindOf(err), -1}
 	if err == nil {
@@ -633,7 +602,7 @@ func TestReadErrors(t *testing.T) {
 	z := deflate(t, data, 6)
 	for n := 0; n < len(z); n += 7 {
 		want, werr := readAll(flate.NewReader(bufio.NewReader(io.MultiReader(bytes.NewReader(z[:n]), iotest.ErrReader(broken)))), 4096)
-		got, err := readAll(newRaw(bufio.NewReaderSize(io.MultiReader(bytes.NewReader(z[:n]), iotest.ErrReader(broken)), 16+n%300)), 1+n%5000)
+		got, err := readAll(NewRaw(bufio.NewReaderSize(io.MultiReader(bytes.NewReader(z[:n]), iotest.ErrReader(broken)), 16+n%300)), 1+n%5000)
 		if err != broken || werr != broken || !bytes.Equal(got, want) {
 			t.Fatalf("cut at %d: %v, %v; %d bytes, want %d", n, err, werr, len(got), len(want))
 		}
@@ -642,7 +611,7 @@ func TestReadErrors(t *testing.T) {
 	for n := range 40 {
 		z := append(deflate(t, data, 1+n%9), make([]byte, n)...)
 		br := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(z), iotest.ErrReader(broken)), 16+n*50)
-		got, err := readAll(newRaw(br), 1000)
+		got, err := readAll(NewRaw(br), 1000)
 		rest, rerr := io.ReadAll(br)
 		if err != nil || !bytes.Equal(got, data) || len(rest) != n || rerr != broken {
 			t.Fatalf("%v, %v; %d bytes, %d behind them", err, rerr, len(got), len(rest))
@@ -664,7 +633,7 @@ func TestFlush(t *testing.T) {
 		}
 		// Nothing more comes, and the end neither.
 	}()
-	r := newRaw(bufio.NewReader(pr))
+	r := NewRaw(bufio.NewReader(pr))
 	for _, s := range texts {
 		b := make([]byte, len(s))
 		if _, err := io.ReadFull(r, b); err != nil || string(b) != s {
@@ -676,7 +645,7 @@ func TestFlush(t *testing.T) {
 func TestCorruptError(t *testing.T) {
 	data := append(deflate(t, samples(t)["source"][:5000], 6), make([]byte, 20)...)
 	data[0] |= 6 // the reserved type
-	_, err := readAll(newRaw(bufio.NewReader(bytes.NewReader(data))), 100)
+	_, err := readAll(NewRaw(bufio.NewReader(bytes.NewReader(data))), 100)
 	var c *CorruptError
 	if !errors.As(err, &c) || c.Offset != 1 || !strings.Contains(c.Error(), "reserved") || !strings.Contains(c.Error(), "offset 1") {
 		t.Errorf("%#v", err)

@@ -1,0 +1,113 @@
+package leakscan_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/leakscan/leakscan"
+	"github.com/leakscan/leakscan/internal/testimage"
+	"github.com/leakscan/leakscan/layerwalk"
+	"github.com/leakscan/leakscan/report"
+)
+
+// zipOf makes a zip of names and contents.
+func zipOf(t *testing.T, method uint16, files ...string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for i := 0; i < len(files); i += 2 {
+		m, err := w.CreateHeader(&zip.FileHeader{Name: files[i], Method: method})
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(m, files[i+1])
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// archives is an image with secrets in archives, each of which has a fate.
+func archives(t *testing.T) testimage.Image {
+	t.Helper()
+	jar := zipOf(t, zip.Deflate, "META-INF/", "", "BOOT-INF/classes/application.properties", "a=b\nspring.token="+testimage.GitHubToken(1)+"\n",
+		"BOOT-INF/lib/in.jar", zipOf(t, zip.Deflate, "x.env", "T="+testimage.GitHubToken(2)))
+	return testimage.Image{Name: "archives:1", Layers: []testimage.Layer{
+		{CreatedBy: "COPY app /", Entries: []testimage.Entry{
+			testimage.File("opt/app.jar", jar),
+			testimage.File("root/backup.log.gz", string(testimage.Gzip([]byte("first line\ntoken: "+testimage.GitHubToken(3)+"\n"), 1))),
+			testimage.File("root/stored.zip", zipOf(t, zip.Store, "a", "T="+testimage.GitHubToken(4))),
+			testimage.File("root/odd.gz", "\x1f\x8b"+" T="+testimage.GitHubToken(5)),
+		}},
+		{CreatedBy: "RUN rm", Entries: []testimage.Entry{testimage.Whiteout("root/backup.log.gz")}},
+	}}
+}
+
+func TestArchivesInLayers(t *testing.T) {
+	file := write(t, testimage.DockerArchive(archives(t).Build()))
+	var first []string
+	for _, workers := range []int{1, 4} {
+		rep := scan(t, file, leakscan.Options{Workers: workers})
+		if !rep.Complete || rep.Stats.Unpacked != 2 || rep.Stats.Packed != 2 || rep.Stats.Inside < 100 {
+			t.Errorf("gaps: %s, stats %+v", gaps(rep), rep.Stats)
+		}
+		got := lines(rep)
+		slices.Sort(got)
+		if first == nil {
+			first = got
+		}
+		if !slices.Equal(got, first) {
+			t.Errorf("%d workers: got\n%s", workers, strings.Join(got, "\n"))
+		}
+	}
+	for _, want := range []string{
+		"| file /opt/app.jar!/BOOT-INF/classes/application.properties:2:14 @17 | present by 0 |",
+		"| file /opt/app.jar!/BOOT-INF/lib/in.jar!/x.env:1:3 @2 | present by 0 |",
+		"| file /root/backup.log.gz!/backup.log:2:8 @18 | deleted by 2 |",
+		"| file /root/stored.zip:", // where a member of it ends only its directory says
+		"| file /root/odd.gz:1:6 @5 | present by 0 |",
+	} {
+		if !slices.ContainsFunc(first, func(s string) bool { return strings.Contains(s, want) }) {
+			t.Errorf("%s is not in\n%s", want, strings.Join(first, "\n"))
+		}
+	}
+	if len(first) != 5 {
+		t.Errorf("%d locations", len(first))
+	}
+
+	rep := scan(t, file, leakscan.Options{NoUnpack: true})
+	if rep.Stats.Packed != 4 || rep.Stats.Unpacked != 0 || len(rep.Findings) != 2 {
+		t.Errorf("without unpacking: %v, stats %+v", lines(rep), rep.Stats)
+	}
+}
+
+// The command of a finding in an archive takes out what is in the archive.
+func TestExtractInside(t *testing.T) {
+	file := write(t, testimage.DockerArchive(archives(t).Build()))
+	rep := scan(t, file, leakscan.Options{})
+	n := 0
+	for _, f := range rep.Findings {
+		l := f.Locations[0]
+		what := l.Extract[strings.LastIndexByte(l.Extract, ' ')+1:]
+		var out strings.Builder
+		if err := leakscan.Extract(t.Context(), file, strings.Trim(what, "'"), layerwalk.Options{}, &out); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		if strings.Contains(l.Path, layerwalk.Inside) && strings.Contains(out.String(), "gh"+"p_") && l.Place == report.PlaceFile {
+			n++
+		}
+	}
+	if n != 3 {
+		t.Errorf("%d secrets came out of archives, want 3", n)
+	}
+	for what, want := range map[string]string{"1:/opt/app.jar!/none": "there is no", "1:/opt/app.jar!/META-INF": "there is no", "1:/root/stored.zip!/b": "could not be unpacked"} {
+		if err := leakscan.Extract(t.Context(), file, what, layerwalk.Options{}, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

@@ -1,0 +1,340 @@
+package layerwalk
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// packedFile is a file in an archive.
+type packedFile struct{ name, text string }
+
+var packedFiles = []packedFile{
+	{"a.txt", "the first"}, {"dir/", ""}, {"dir/b.properties", "token=of\nthe second\n"}, {"empty", ""}, {"dir/c", strings.Repeat("many of them\n", 20_000)},
+}
+
+func gzipped(t testing.TB, text []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	w.Write(text)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func zstded(t testing.TB, text []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := zstd.NewWriter(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Write(text)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func tarred(t testing.TB, files ...packedFile) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, f := range files {
+		h := &tar.Header{Name: f.name, Mode: 0o644, Size: int64(len(f.text))}
+		if strings.HasSuffix(f.name, "/") {
+			h.Typeflag = tar.TypeDir
+		}
+		if err := w.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(w, f.text)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// zipped makes a zip; sized writes the sizes into the headers before the data, as
+// most tools do, and not behind it, as Go and Java do.
+func zipped(t testing.TB, method uint16, sized bool, files ...packedFile) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for _, f := range files {
+		h := &zip.FileHeader{Name: f.name, Method: method}
+		if strings.HasSuffix(f.name, "/") {
+			h.Method = zip.Store
+		}
+		if !sized {
+			m, err := w.CreateHeader(h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.WriteString(m, f.text)
+			continue
+		}
+		var one bytes.Buffer // a zip of its own tells the compressed bytes
+		ow := zip.NewWriter(&one)
+		m, err := ow.CreateHeader(&zip.FileHeader{Name: "x", Method: h.Method})
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(m, f.text)
+		ow.Close()
+		r, err := zip.NewReader(bytes.NewReader(one.Bytes()), int64(one.Len()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := r.File[0].OpenRaw()
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.CRC32, h.CompressedSize64, h.UncompressedSize64 = r.File[0].CRC32, r.File[0].CompressedSize64, r.File[0].UncompressedSize64
+		rw, err := w.CreateRaw(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(rw, raw); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.SetComment("the end")
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// unpacked gives "name: contents" of all files in a file.
+func unpacked(u *Unpacker, name string, data []byte) (all []string) {
+	for e := range u.Files(context.Background(), name, bytes.NewReader(data), int64(len(data))) {
+		text, err := io.ReadAll(e)
+		if err != nil {
+			text = fmt.Appendf(text, " %v", err)
+		}
+		if e.Type == TypeFile {
+			all = append(all, e.Name+": "+string(text))
+		}
+	}
+	return all
+}
+
+func TestUnpack(t *testing.T) {
+	want := func(archive string) (all []string) {
+		for _, f := range packedFiles {
+			if !strings.HasSuffix(f.name, "/") {
+				all = append(all, archive+Inside+f.name+": "+f.text)
+			}
+		}
+		return all
+	}
+	plain := []byte("password = of somebody\n")
+	jar := zipped(t, zip.Deflate, false, packedFiles...)
+	tgz := gzipped(t, tarred(t, packedFiles...))
+	var u Unpacker // the same for all: nothing of one file is left in the next
+	for _, tt := range []struct {
+		name  string
+		data  []byte
+		want  []string
+		whole bool
+	}{
+		{"d/a.tar.gz", tgz, want("d/a.tar.gz"), true},
+		{"a.tar.zst", zstded(t, tarred(t, packedFiles...)), want("a.tar.zst"), true},
+		{"a.jar", jar, want("a.jar"), true},
+		{"a.zip", zipped(t, zip.Deflate, true, packedFiles...), want("a.zip"), true},
+		{"stored.zip", zipped(t, zip.Store, true, packedFiles...), want("stored.zip"), true},
+		{"x.conf.gz", gzipped(t, plain), []string{"x.conf.gz!/x.conf: " + string(plain)}, true},
+		{"noname", gzipped(t, plain), []string{"noname!/noname: " + string(plain)}, true},
+		{"two.gz", slices.Concat(gzipped(t, plain), gzipped(t, plain)), []string{"two.gz!/two: " + string(plain) + string(plain)}, true},
+		{"outer.zip", zipped(t, zip.Store, true, packedFile{"in.jar", string(jar)}, packedFile{"z", "last"}), append(want("outer.zip!/in.jar"), "outer.zip!/z: last"), true},
+		{"outer.tgz", gzipped(t, tarred(t, packedFile{"a.tgz", string(tgz)}, packedFile{"a.jar", string(jar)}, packedFile{"z", "last"})),
+			slices.Concat(want("outer.tgz!/a.tgz"), want("outer.tgz!/a.jar"), []string{"outer.tgz!/z: last"}), true},
+
+		{"cut.jar", jar[:len(jar)/4], nil, false},
+		{"cut.gz", tgz[:len(tgz)/2], nil, false},
+		{"bad.gz", []byte("\x1f\x8bnothing like it"), nil, false},
+		{"none.zip", []byte("PK\x03\x04"), nil, false},
+		{"unsized.zip", zipped(t, zip.Store, false, packedFiles...), nil, false}, // where a member ends nobody knows
+	} {
+		got := unpacked(&u, tt.name, tt.data)
+		if u.Whole() != tt.whole {
+			t.Errorf("%s: whole is %v", tt.name, u.Whole())
+		}
+		if tt.whole && !slices.Equal(got, tt.want) {
+			t.Errorf("%s: got %.300q, want %.300q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// What a member of a zip can be beside usual.
+func TestUnpackOddZips(t *testing.T) {
+	good := zipped(t, zip.Deflate, true, packedFile{"a", "first"}, packedFile{"b", "second"})
+	second := bytes.LastIndex(good[:bytes.Index(good, []byte("PK\x01\x02"))], []byte("PK\x03\x04"))
+	change := func(change func(z []byte)) []byte {
+		z := bytes.Clone(good)
+		change(z)
+		return z
+	}
+	var u Unpacker
+	for name, tt := range map[string]struct {
+		data []byte
+		want string // of those that are read
+	}{
+		"encrypted":      {change(func(z []byte) { z[6] |= zipEncrypted }), "b"},
+		"another method": {change(func(z []byte) { z[8] = 14 }), "b"},
+		"damaged data":   {change(func(z []byte) { z[31], z[32] = 0xff, 0xff }), ""},
+		"damaged header": {change(func(z []byte) { z[second] = 'x' }), "a"},
+		"huge size":      {change(func(z []byte) { copy(z[18:], "\xfe\xff\xff\xff") }), "a b"}, // its decompressor knows better
+	} {
+		got := unpacked(&u, "x.zip", tt.data)
+		for _, name := range strings.Fields(tt.want) {
+			if !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "x.zip!/"+name+": ") }) {
+				t.Errorf("%s: %s is not there: %q", name, name, got)
+			}
+		}
+		if name != "huge size" && u.Whole() {
+			t.Errorf("%s: it is said to be whole: %q", name, got)
+		}
+	}
+}
+
+// A bomb gives what its size allows, at all levels together, and no more.
+func TestUnpackBomb(t *testing.T) {
+	bomb := gzipped(t, make([]byte, 100<<20)) // 0.1 MB
+	for range maxUnpackDepth {
+		var u Unpacker
+		n := int64(0)
+		for e := range u.Files(t.Context(), "bomb", bytes.NewReader(bomb), int64(len(bomb))) {
+			m, _ := io.Copy(io.Discard, e)
+			n += m
+		}
+		// What is read ahead at each level may go beyond it.
+		if most := unpackFree + int64(len(bomb))*unpackRatio + maxUnpackDepth*64<<10; n > most || u.Bytes() > most || u.Whole() {
+			t.Errorf("%d bytes, %d with those between, of %d; whole is %v", n, u.Bytes(), most, u.Whole())
+		}
+		bomb = zipped(t, zip.Deflate, true, packedFile{"a", string(bomb)}, packedFile{"b", string(bomb)})
+	}
+}
+
+// Archives in archives are read to a depth, and the innermost is given as it is.
+func TestUnpackDepth(t *testing.T) {
+	data, name := []byte("secret"), "x"
+	for range maxUnpackDepth {
+		data, name = gzipped(t, data), name+".gz"
+	}
+	var u Unpacker
+	if got := unpacked(&u, name, data); len(got) != 1 || !strings.HasSuffix(got[0], "!/x: secret") || !u.Whole() {
+		t.Errorf("got %q, whole is %v", got, u.Whole())
+	}
+	if got := unpacked(&u, name+".gz", gzipped(t, data)); len(got) != 1 || strings.Contains(got[0], "secret") || u.Whole() {
+		t.Errorf("got %q, whole is %v", got, u.Whole())
+	}
+}
+
+// Whoever has had enough gets no more.
+func TestUnpackBreak(t *testing.T) {
+	for _, data := range [][]byte{zipped(t, zip.Deflate, false, packedFiles...), gzipped(t, tarred(t, packedFiles...))} {
+		var u Unpacker
+		for range 2 {
+			for range u.Files(t.Context(), "x", bytes.NewReader(data), -1) {
+				break
+			}
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var u Unpacker
+	for e := range u.Files(ctx, "x.gz", bytes.NewReader(gzipped(t, []byte("some text"))), -1) {
+		if text, _ := io.ReadAll(e); len(text) > 0 {
+			t.Errorf("%q of a scan that was stopped", text)
+		}
+	}
+	if u.Whole() {
+		t.Error("it is said to be whole")
+	}
+}
+
+// FuzzUnpack holds a zip to what archive/zip reads of it, where that reads all of
+// it, and anything else to its bounds.
+func FuzzUnpack(f *testing.F) {
+	for _, sized := range []bool{true, false} {
+		f.Add(zipped(f, zip.Deflate, sized, packedFiles[:3]...))
+	}
+	f.Add(zipped(f, zip.Store, true, packedFiles[:3]...))
+	f.Add(gzipped(f, tarred(f, packedFiles[:3]...)))
+	f.Add(zstded(f, []byte("text")))
+	f.Add(zipped(f, zip.Store, true, packedFile{"a.gz", string(gzipped(f, []byte("text")))}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if !Packed(data[:min(len(data), PackedHead)]) {
+			return
+		}
+		var u Unpacker
+		got := unpacked(&u, "x", data)
+		whole := u.Whole()
+		if most := unpackFree + int64(len(data))*unpackRatio + maxUnpackDepth*64<<10; u.Bytes() > most {
+			t.Errorf("%d bytes of %d", u.Bytes(), len(data))
+		}
+		// The same in the smallest pieces, and with memory that was used.
+		again := []string(nil)
+		for e := range u.Files(t.Context(), "x", &slowly{data, rand.New(rand.NewPCG(1, 2))}, int64(len(data))) {
+			text, _ := io.ReadAll(e)
+			if e.Type == TypeFile {
+				again = append(again, e.Name+": "+string(text))
+			}
+		}
+		if !slices.Equal(got, again) || whole != u.Whole() {
+			t.Errorf("in pieces %.300q and whole %v, at once %.300q and %v", again, u.Whole(), got, whole)
+		}
+		z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+		if err != nil || !whole || !isZip(data) {
+			return
+		}
+		for _, f := range z.File {
+			r, err := f.Open()
+			if err != nil {
+				return
+			}
+			text, err := io.ReadAll(io.LimitReader(r, 1<<20))
+			if err != nil || strings.HasSuffix(f.Name, "/") || Packed(text) {
+				continue
+			}
+			name := "x" + Inside + CleanPath(f.Name) + ": "
+			if !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, name) }) {
+				continue // the directory can name what no header names, or what lies in another member
+			}
+			// Headers and directory may disagree about the size.
+			if want := name + string(text); !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, want) || strings.HasPrefix(want, s) }) {
+				t.Errorf("archive/zip has %.200q, got %.300q", want, got)
+			}
+		}
+	})
+}
+
+// slowly gives a text in pieces of a few bytes.
+type slowly struct {
+	data []byte
+	rnd  *rand.Rand
+}
+
+func (s *slowly) Read(p []byte) (int, error) {
+	if len(s.data) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, s.data[:min(len(s.data), 1+s.rnd.IntN(7))])
+	s.data = s.data[n:]
+	return n, nil
+}
