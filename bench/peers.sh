@@ -201,7 +201,7 @@ measure() {
 
 		"Said clean": nothing found, exit status 0, no error in the log. "Found": any finding, for there is nothing else to find; of trufflehog, the
 		secret itself. "Unpacked": somebody has taken the layers apart with tar, each into a directory of its own, beside the config and the other
-		documents; "-": tar could not have. Where an archive lies in a layer, leakscan's last line says that it was scanned as it is, not unpacked.
+		documents; "-": tar could not have.
 
 		## The commands
 
