@@ -4,6 +4,8 @@ import (
 	"archive/zip"
 	"bytes"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -83,6 +85,22 @@ func TestArchivesInLayers(t *testing.T) {
 	rep := scan(t, file, leakscan.Options{NoUnpack: true})
 	if rep.Stats.Packed != 4 || rep.Stats.Unpacked != 0 || len(rep.Findings) != 2 {
 		t.Errorf("without unpacking: %v, stats %+v", lines(rep), rep.Stats)
+	}
+}
+
+// A file that is itself an archive is one in its own name.
+func TestArchiveItself(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "app.jar")
+	if err := os.WriteFile(file, []byte(zipOf(t, zip.Deflate, "a.env", "T="+testimage.GitHubToken(1))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rep := scan(t, "file:"+file, leakscan.Options{})
+	if len(rep.Findings) != 1 || rep.Findings[0].Locations[0].Path != "app.jar!/a.env" || !strings.HasSuffix(rep.Findings[0].Locations[0].Extract, " '1:app.jar!/a.env'") {
+		t.Errorf("got %v", lines(rep))
+	}
+	var out strings.Builder
+	if err := leakscan.Extract(t.Context(), "file:"+file, "1:app.jar!/a.env", layerwalk.Options{}, &out); err != nil || out.String() != "T="+testimage.GitHubToken(1) {
+		t.Errorf("extracted %d bytes, %v", out.Len(), err)
 	}
 }
 

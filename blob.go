@@ -2,6 +2,7 @@ package leakscan
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -83,7 +84,7 @@ func ScanBlobTap(ctx context.Context, b *layerwalk.Blob, s *detect.Scanner, o la
 }
 
 func scanBlob(ctx context.Context, b *layerwalk.Blob, s *detect.Scanner, o layerwalk.ReadOptions, v *Vault, tap Tap) *BlobResult {
-	w := &blobScan{ctx: ctx, scanner: s, vault: v, tap: tap, memory: o.Unpack, res: &BlobResult{Ledger: &layerwalk.Ledger{}}, at: map[string][]int{}}
+	w := &blobScan{ctx: ctx, id: b.ID, scanner: s, vault: v, tap: tap, memory: o.Unpack, res: &BlobResult{Ledger: &layerwalk.Ledger{}}, at: map[string][]int{}}
 	r := b.Read(ctx, o)
 	w.walk(ctx, r)
 	w.res.Summary = r.Summary()
@@ -102,6 +103,7 @@ const (
 )
 
 type blobScan struct {
+	id     string // of the blob
 	ctx    context.Context
 	memory *layerwalk.Memory // of archives in the blob
 
@@ -243,6 +245,7 @@ func (w *blobScan) entry(e *layerwalk.Entry) {
 // in it.
 func (w *blobScan) archive(e *layerwalk.Entry) {
 	before := len(w.res.Matches)
+	name := cmp.Or(e.Name, w.id) // a blob that is itself an archive has no name
 	in := &blobScan{ctx: w.ctx, scanner: w.scanner, vault: w.vault, res: &BlobResult{}, at: map[string][]int{}}
 	w.unpacker.Memory = w.memory
 	pr, pw := io.Pipe()
@@ -250,7 +253,7 @@ func (w *blobScan) archive(e *layerwalk.Entry) {
 	go func() {
 		defer close(done)
 		defer io.Copy(io.Discard, pr) // so that the writer does not wait
-		in.files(w.unpacker.Files(w.ctx, e.Name, pr, e.Size))
+		in.files(w.unpacker.Files(w.ctx, name, pr, e.Size))
 	}()
 	r := io.TeeReader(&w.head, pw)
 	w.scan(report.PlaceFile, e, r)
@@ -263,7 +266,7 @@ func (w *blobScan) archive(e *layerwalk.Entry) {
 		w.res.Unpacked++
 	}
 	w.res.Inside += w.unpacker.Bytes()
-	w.merge(e, in.res, before)
+	w.merge(e, text(name), in.res, before)
 }
 
 // files scans the files in an archive.
@@ -278,8 +281,7 @@ func (w *blobScan) files(all iter.Seq[*layerwalk.Entry]) {
 
 // merge adds what was found in an archive to what was found in its bytes since
 // match number before: a file that is stored in it as it is was seen twice.
-func (w *blobScan) merge(e *layerwalk.Entry, in *BlobResult, before int) {
-	outer := text(e.Name)
+func (w *blobScan) merge(e *layerwalk.Entry, outer string, in *BlobResult, before int) {
 	w.res.Matches = append(w.res.Matches[:before], slices.DeleteFunc(w.res.Matches[before:], func(m BlobMatch) bool {
 		return slices.ContainsFunc(in.Matches, func(o BlobMatch) bool { return o.Rule == m.Rule && o.Secret == m.Secret })
 	})...)

@@ -2,6 +2,7 @@ package leakscan
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -179,8 +180,9 @@ func walkPath(ctx context.Context, b *layerwalk.Blob, path string, c *capture) {
 			}
 			continue
 		}
-		if archive := text(e.Name) + layerwalk.Inside; e.Type == layerwalk.TypeFile && strings.HasPrefix(clean, archive) {
-			extractInside(ctx, e, clean, c)
+		name := cmp.Or(e.Name, b.ID) // a blob that is itself an archive has no name
+		if (e.Type == layerwalk.TypeFile || e.Type == layerwalk.TypeBlob) && strings.HasPrefix(clean, text(name)+layerwalk.Inside) {
+			extractInside(ctx, e, name, clean, c)
 			continue
 		}
 		if e.Name != path && text(e.Name) != path && e.Name != clean && text(e.Name) != clean {
@@ -211,9 +213,9 @@ func walkPath(ctx context.Context, b *layerwalk.Blob, path string, c *capture) {
 }
 
 // extractInside writes the files of a path in an archive.
-func extractInside(ctx context.Context, e *layerwalk.Entry, path string, c *capture) {
+func extractInside(ctx context.Context, e *layerwalk.Entry, name, path string, c *capture) {
 	var u layerwalk.Unpacker
-	for f := range u.Files(ctx, e.Name, e, e.Size) {
+	for f := range u.Files(ctx, name, e, e.Size) {
 		if f.Type != layerwalk.TypeFile || text(f.Name) != path {
 			continue
 		}
