@@ -428,6 +428,7 @@ func (g *Gate) commit(w http.ResponseWriter, r *http.Request) {
 		refuseHTTP(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	before, _ := e.images(r.Context()) // nil: not known
 	out, err := e.call(r.Context(), http.MethodPost, r.URL.Path+"?"+q.Encode(), bytes.NewReader(body), r.Header.Get("Content-Type"))
 	var made struct{ ID string }
 	if err == nil {
@@ -449,7 +450,7 @@ func (g *Gate) commit(w http.ResponseWriter, r *http.Request) {
 			tags[0] += ":" + tag
 		}
 	}
-	if err := g.keepOrDelete(r.Context(), made.ID, tags); err != nil {
+	if err := g.keepOrDelete(r.Context(), made.ID, tags, before); err != nil {
 		refuseHTTP(w, http.StatusForbidden, err.Error())
 		return
 	}
@@ -459,8 +460,8 @@ func (g *Gate) commit(w http.ResponseWriter, r *http.Request) {
 }
 
 // keepOrDelete scans an image that has no name yet. A clean one gets its names,
-// another is deleted.
-func (g *Gate) keepOrDelete(ctx context.Context, id string, tags []string) error {
+// another is deleted, if it was not among the images before.
+func (g *Gate) keepOrDelete(ctx context.Context, id string, tags []string, before map[string]bool) error {
 	e := g.o.Upstream.Engine
 	ctx = context.WithoutCancel(ctx) // who made it may be gone, and it must not stay
 	text, err := g.scanImage(ctx, id)
@@ -468,10 +469,14 @@ func (g *Gate) keepOrDelete(ctx context.Context, id string, tags []string) error
 		err = nil
 	}
 	if err != nil || text != "" {
-		_, derr := e.call(ctx, http.MethodDelete, "/images/"+url.PathEscape(id), nil, "")
+		left, derr := e.takeAway(ctx, id, before)
 		switch {
+		case err != nil && left != "":
+			err = fmt.Errorf("the image could not be scanned, so this build gives it no name; %s: %w", left, err)
 		case err != nil:
 			err = fmt.Errorf("the image could not be scanned, so it is deleted: %w", err)
+		case left != "":
+			err = fmt.Errorf("this build gives the image no name; %s\n\n%s", left, text)
 		default:
 			err = fmt.Errorf("the image is deleted\n\n%s", text)
 		}
@@ -518,6 +523,7 @@ func (g *Gate) classicBuild(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
+	before, _ := e.images(r.Context()) // nil: not known
 	req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, e.Base+r.URL.Path+"?"+q.Encode(), r.Body)
 	if err != nil {
 		refuseHTTP(w, http.StatusBadRequest, err.Error())
@@ -570,7 +576,7 @@ func (g *Gate) classicBuild(w http.ResponseWriter, r *http.Request) {
 	if id == "" {
 		err = errors.New("the engine has not said which image it has built: it has no name, and docker image prune removes it")
 	} else {
-		err = g.keepOrDelete(r.Context(), id, tags)
+		err = g.keepOrDelete(r.Context(), id, tags, before)
 	}
 	if err != nil {
 		json.NewEncoder(w).Encode(map[string]any{"errorDetail": map[string]string{"message": "leakscan: " + err.Error()}, "error": "leakscan: " + err.Error()})

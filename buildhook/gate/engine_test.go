@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,8 @@ const builtID = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef01234567
 type fakeEngine struct {
 	image  []byte // docker save; nil: there is none
 	output string // of POST /build
+	before string // GET /images/json; "": nothing
+	about  string // more of what it says of the image
 
 	mu    sync.Mutex
 	asked []string // method and URL, without those of reading the image
@@ -47,19 +50,22 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	f.mu.Unlock()
 	switch {
-	case reading && f.image == nil:
+	case p == "/images/json":
+		io.WriteString(w, cmp.Or(f.before, "[]"))
+	case reading && f.image == nil && strings.HasSuffix(p, "/get"):
 		w.WriteHeader(http.StatusNotFound)
 		io.WriteString(w, `{"message":"No such image"}`)
 	case p == "/images/get":
 		w.Write(f.image)
 	case reading:
-		io.WriteString(w, `{"Id":"`+builtID+`","Os":"linux","Architecture":"amd64"}`)
+		io.WriteString(w, `{"Id":"`+builtID+`","Os":"linux","Architecture":"amd64"`+f.about+`}`)
 	case p == "/build":
 		w.Header().Set("Api-Version", "1.47")
 		io.WriteString(w, f.output)
 	case p == "/commit":
 		w.WriteHeader(http.StatusCreated)
 		io.WriteString(w, `{"Id":"`+builtID+`"}`)
+	case r.Method == http.MethodDelete:
 	case strings.HasSuffix(p, "/exec"), strings.HasSuffix(p, "/tag"):
 		w.WriteHeader(http.StatusCreated)
 	default:
@@ -256,7 +262,7 @@ func TestClassicBuild(t *testing.T) {
 				t.Errorf("then it was asked\n%s", rest)
 			}
 			deleted := !c.tagged && c.name != "failed" && c.name != "no ID"
-			if strings.Contains(rest, "/tag?") != c.tagged || (rest == "DELETE /images/"+id) != deleted {
+			if strings.Contains(rest, "/tag?") != c.tagged || (rest == "DELETE /images/"+id+"?noprune=1") != deleted {
 				t.Errorf("then it was asked\n%s", rest)
 			}
 			for l := bufio.NewScanner(strings.NewReader(body)); l.Scan(); {
@@ -279,8 +285,8 @@ func TestCommit(t *testing.T) {
 		{"clean", imageOf("A=b"), "container=c&repo=x&tag=1&comment=hi", http.StatusCreated, "POST /images/" + url.PathEscape(builtID) + "/tag?repo=x&tag=1"},
 		{"no tag", imageOf("A=b"), "container=c&repo=x", http.StatusCreated, "POST /images/" + url.PathEscape(builtID) + "/tag?repo=x"},
 		{"no name", imageOf("A=b"), "container=c", http.StatusCreated, ""},
-		{"leak", imageOf("GH_TOKEN=" + testimage.GitHubToken(151)), "container=c&repo=x&tag=1", http.StatusForbidden, "DELETE /images/" + url.PathEscape(builtID)},
-		{"can't be scanned", nil, "container=c&repo=x&tag=1", http.StatusForbidden, "DELETE /images/" + url.PathEscape(builtID)},
+		{"leak", imageOf("GH_TOKEN=" + testimage.GitHubToken(151)), "container=c&repo=x&tag=1", http.StatusForbidden, "DELETE /images/" + url.PathEscape(builtID) + "?noprune=1"},
+		{"can't be scanned", nil, "container=c&repo=x&tag=1", http.StatusForbidden, "DELETE /images/" + url.PathEscape(builtID) + "?noprune=1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := &fakeEngine{image: c.image}
@@ -296,6 +302,43 @@ func TestCommit(t *testing.T) {
 			}
 			if rest := strings.Join(f.asked[1:], "\n"); rest != c.second {
 				t.Errorf("then it was asked %s", rest)
+			}
+		})
+	}
+}
+
+// TestNotMade: what the build has not made is not deleted, and neither is what
+// may be somebody else's.
+func TestNotMade(t *testing.T) {
+	leaky, id := imageOf("GH_TOKEN="+testimage.GitHubToken(151)), "/images/"+url.PathEscape(builtID)
+	below := "sha256:" + strings.Repeat("f", 64)
+	for _, c := range []struct {
+		name, before, about, want string
+		asked                     string
+	}{
+		{"it was there", `[{"Id":"sha256:1"},{"Id":"` + builtID + `"}]`, `,"RepoTags":["mine:1","mine:2"]`, "it is left, since it was there before this build: mine:1, mine:2", ""},
+		{"it was there without a name", `[{"Id":"` + builtID + `"}]`, `,"RepoTags":["<none>:<none>"]`, "it is left, since it was there before this build\n", ""},
+		{"an engine that leaves sha256: out", `[{"Id":"` + builtID[7:] + `"}]`, "", "it is left, since it was there before this build\n", ""},
+		{"it has got a name", "", `,"RepoTags":["mine:1"]`, "it is left, since it has got a name meanwhile: mine:1", ""},
+		{"not known", `[{"Id":"sha256:1"},`, "", "whether it was there before this build is not known", ""},
+		{"not even a list", `{"Id":"sha256:1"}`, "", "whether it was there before this build is not known", ""},
+		{"what it was made on was there", `[{"Id":"` + below + `"}]`, `,"Parent":"` + below + `"`, "the image is deleted", "DELETE " + id + "?noprune=1"},
+		{"what it was made on was not", `[]`, `,"Parent":"` + below + `"`, "the image is deleted", "DELETE " + id + "?noprune=1\nDELETE /images/" + url.PathEscape(below) + "?noprune=1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := &fakeEngine{image: leaky, before: c.before, about: c.about, output: `{"aux":{"ID":"` + builtID + `"}}` + "\n"}
+			cl, _ := engineRig(t, f, nil)
+			_, body, _ := do(t, cl, http.MethodPost, "/v1.47/build?t=x:1", "")
+			var m struct{ Error string }
+			if err := json.Unmarshal([]byte(body[strings.Index(body, "\n")+1:]), &m); err != nil || !strings.Contains(m.Error, c.want) || strings.Contains(m.Error, "is deleted") != (c.asked != "") {
+				t.Errorf("%s", body)
+			}
+			if rest := strings.Join(f.asked[1:], "\n"); rest != c.asked {
+				t.Errorf("the engine was asked\n%s", rest)
+			}
+			f.asked = nil
+			if _, body, _ := do(t, cl, http.MethodPost, "/v1.47/commit?container=x&repo=x", ""); strings.Contains(body, "is deleted") != (c.asked != "") {
+				t.Errorf("commit: %s", body)
 			}
 		})
 	}

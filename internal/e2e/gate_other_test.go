@@ -164,6 +164,75 @@ func TestGateEngine(t *testing.T) {
 	}
 }
 
+// What was there before a build is not the build's to delete, though the build
+// ends with the very same image.
+func TestGateKeepsImages(t *testing.T) {
+	g := gatedDocker(t)
+	token := testimage.GitHubToken(8801)
+	all := func() []string {
+		ids := strings.Fields(string(command(t, g.env, "docker", "images", "-aq", "--no-trunc")))
+		slices.Sort(ids)
+		return slices.Compact(ids)
+	}
+	builders := map[string][]string{"legacy": {"docker", "DOCKER_BUILDKIT=0", "DOCKER_CONFIG=" + t.TempDir()}}
+	if old := "/usr/bin/docker"; executable(old) {
+		builders["POST /build with BuildKit"] = []string{old, "DOCKER_BUILDKIT=1", "DOCKER_CONFIG=" + t.TempDir()}
+	}
+	sock := serveGate(t, g.env, "docker")
+	for name, b := range builders {
+		env := slices.Clip(append(slices.Clip(g.env), b[1:]...))
+		gated := slices.Clip(append(slices.Clip(env), "DOCKER_HOST=unix://"+sock))
+		short := leak{dockerfile: "FROM scratch\nLABEL of=\"" + name + "\"\nCOPY a /a\n"}
+		dir := short.context(t)
+		build := func(env []string, args ...string) (string, error) {
+			out, err := tryIn(dir, env, append([]string{b[0], "build", "--network=none"}, append(args, ".")...)...)
+			if err != nil {
+				return string(out) + err.Error(), err
+			}
+			return string(out), nil
+		}
+		// An image without a name, on top of which the leak is built.
+		out, err := build(env, "-q")
+		if err != nil {
+			t.Fatal(out)
+		}
+		below := strings.TrimSpace(out)
+		must(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(short.dockerfile+"ENV GITHUB_TOKEN="+token+"\nLABEL more=1\n"), 0o644))
+		before := all()
+		if out, err := build(gated, "-t", "other:tag"); err == nil || !strings.Contains(out, "the image is deleted") {
+			t.Errorf("%s: a new image: %s", name, out)
+		}
+		if now := all(); !slices.Equal(now, before) || !slices.Contains(now, below) {
+			t.Errorf("%s: there are now %q, before there were %q with %s", name, now, before, below)
+		}
+		// The user's own image, by the same steps.
+		for _, tag := range []string{"mine:1", "other:tag"} {
+			if out, err := build(env, "-t", tag); err != nil {
+				t.Fatal(out)
+			}
+		}
+		id, before := imageDigest(t, g, "mine:1"), all()
+		command(t, g.env, "docker", "tag", below, "moved:tag")
+		for _, tag := range []string{"moved:tag", "new:tag", "mine:1"} {
+			if out, err := build(gated, "-t", tag); err == nil || !strings.Contains(out, "it was there before this build") || !strings.Contains(out, "mine:1") || strings.Contains(out, "the image is deleted") {
+				t.Errorf("%s: %s", name, out)
+			}
+		}
+		if now := all(); !slices.Equal(now, before) {
+			t.Errorf("%s: there are now %q, before there were %q", name, now, before)
+		}
+		for tag, want := range map[string]string{"mine:1": id, "other:tag": id, "moved:tag": below} {
+			if out, err := try(g.env, "docker", "inspect", "--format", "{{.Id}}", tag); err != nil || strings.TrimSpace(string(out)) != want {
+				t.Errorf("%s: %s is %s, not %s (%v)", name, tag, out, want, err)
+			}
+		}
+		if _, err := try(g.env, "docker", "inspect", "new:tag"); err == nil {
+			t.Errorf("%s: the leak has the name new:tag", name)
+		}
+		command(t, g.env, "docker", "rmi", "-f", id)
+	}
+}
+
 // What fails while a build is gated: nothing is exported, nothing hangs.
 func TestGateFaults(t *testing.T) {
 	g := gatedBuildkit(t)
