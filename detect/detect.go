@@ -297,57 +297,72 @@ func isPreview(s string) bool {
 	return ok && len(shown) <= 8 && len(rest) <= 5
 }
 
-// Mask returns text with every secret in it replaced by its preview. It is for
-// the surroundings of a finding: an instruction, a path, a line of a history.
-// Rules that ask for a certain path run here as well.
-func (s *Scanner) Mask(text string) string {
-	if text == "" {
-		return ""
-	}
+// Covered is a part of a text that must not be shown, and what is shown in its
+// place.
+type Covered struct {
+	From, To int
+	Shown    string
+}
 
-	type span struct {
-		from, to int
-		shown    string
+// Cover returns the secrets in a text, in their order; none overlaps another.
+// It is for texts that are to be shown. Rules that ask for a certain path run
+// here as well.
+func (s *Scanner) Cover(text []byte) []Covered {
+	if len(text) == 0 {
+		return nil
 	}
-	var spans []span
+	var spans []Covered
 	found := func(m Match, err error) bool {
 		if err == nil {
 			from := int(m.SecretOffset)
-			if isPreview(text[from:m.SecretEnd]) {
+			if isPreview(string(text[from:m.SecretEnd])) {
 				return true // of a secret that is masked already
 			}
-			spans = append(spans, span{from, int(m.SecretEnd), m.Secret.Preview()})
+			spans = append(spans, Covered{from, int(m.SecretEnd), m.Secret.Preview()})
 		} else if len(spans) > 0 {
 			// Too many: what was not looked at is not shown.
-			from := spans[len(spans)-1].to
-			spans = append(spans, span{from, len(text), "…"})
+			from := spans[len(spans)-1].To
+			spans = append(spans, Covered{from, len(text), "…"})
 		}
 		return true
 	}
-	if !s.scanFew("", []byte(text), true, found) {
+	if !s.scanFew("", text, true, found) {
 		sc := s.scans.Get().(*scan)
 		defer s.scans.Put(sc)
 		sc.anyPath = true
 		defer func() { sc.anyPath = false }()
-		sc.run("", nil, []byte(text), found)
+		sc.run("", nil, text, found)
 	}
-	if len(spans) == 0 {
-		return text
-	}
-	slices.SortStableFunc(spans, func(a, b span) int { return a.from - b.from })
-	var b strings.Builder
-	last := 0
+	slices.SortStableFunc(spans, func(a, b Covered) int { return a.From - b.From })
+	out := spans[:0]
 	for i := 0; i < len(spans); {
 		// Of secrets that overlap, nothing is shown: the first bytes of the
 		// longer one may be most of the shorter one.
 		sp, j := spans[i], i+1
-		for ; j < len(spans) && spans[j].from < sp.to; j++ {
-			sp.to = max(sp.to, spans[j].to)
-			sp.shown = fmt.Sprintf("…(%d characters)", sp.to-sp.from)
+		for ; j < len(spans) && spans[j].From < sp.To; j++ {
+			sp.To = max(sp.To, spans[j].To)
+			sp.Shown = fmt.Sprintf("…(%d characters)", sp.To-sp.From)
 		}
-		b.WriteString(text[last:sp.from])
-		b.WriteString(sp.shown)
-		last, i = sp.to, j
+		out = append(out, sp)
+		i = j
+	}
+	return out
+}
+
+// Mask returns text with every secret in it replaced by its preview, as
+// [Scanner.Cover] finds them. It is for the surroundings of a finding: an
+// instruction, a path, a line of a history.
+func (s *Scanner) Mask(text string) string {
+	spans := s.Cover([]byte(text))
+	if len(spans) == 0 {
+		return text
+	}
+	var b strings.Builder
+	last := 0
+	for _, sp := range spans {
+		b.WriteString(text[last:sp.From])
+		b.WriteString(sp.Shown)
+		last = sp.To
 	}
 	b.WriteString(text[last:])
 	return b.String()

@@ -44,7 +44,9 @@ type Options struct {
 
 	Stdin  io.Reader                   // for a Dockerfile "-"
 	Getenv func(string) (string, bool) // the environment; nil: an empty one
-	Home   string                      // the user's home directory, which is no build context; "": not known
+	// Learn is told what was found and must not be shown; nil: nobody.
+	Learn func(detect.Secret)
+	Home  string // the user's home directory, which is no build context; "": not known
 }
 
 // Invocation is how an image is built: what docker build is told.
@@ -461,6 +463,16 @@ func (c *checker) report() *report.Check {
 	}
 	r.Subject.Context = c.maskName(r.Subject.Context)
 	r.Subject.Target = c.maskName(r.Subject.Target)
+	if c.o.Learn != nil {
+		for _, v := range c.values {
+			c.o.Learn(c.secret(v))
+		}
+		for _, f := range c.found {
+			if len(f.secret.Reveal()) > 0 && f.confidence != report.ConfidenceLow {
+				c.o.Learn(f.secret)
+			}
+		}
+	}
 	r.Complete = len(r.Gaps) == 0
 	r.Sort()
 	r.Stats.Elapsed = time.Since(c.began)

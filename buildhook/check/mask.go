@@ -102,13 +102,7 @@ func (c *checker) maskedSource(s *source) []byte {
 	lines := strings.Split(b.String(), "\n")
 	for i, l := range lines {
 		if c.d == nil { // nothing is known of it: what a name is followed by counts
-			l = spaced.ReplaceAllStringFunc(l, func(m string) string {
-				f := strings.Fields(m)
-				if len(f) != 3 || !secretName(f[1]) || notAValue(f[2]) {
-					return m
-				}
-				return f[0] + " " + f[1] + " " + c.secret(f[2]).Preview()
-			})
+			l = spaced.ReplaceAllStringFunc(l, c.hideSpaced)
 		}
 		lines[i] = hideRandom(c.hide(l))
 	}
@@ -121,6 +115,24 @@ func (c *checker) maskedSource(s *source) []byte {
 func Masked(s *detect.Scanner, name string, data []byte) []byte {
 	c := &checker{scanner: s}
 	return c.maskedSource(newSource(name, data))
+}
+
+// MaskedLine is a text that quotes an instruction, such as the name of a step,
+// without the values of what has a secret's name, and the passwords in URLs.
+// What the rules see is left to the caller.
+func MaskedLine(text string) string {
+	c := &checker{}
+	return c.hide(spaced.ReplaceAllStringFunc(text, c.hideSpaced))
+}
+
+// hideSpaced takes the value out of an instruction in the old form, if its name
+// is that of a secret.
+func (c *checker) hideSpaced(m string) string {
+	f := strings.Fields(m)
+	if len(f) != 3 || !secretName(f[1]) || notAValue(f[2]) || masked.MatchString(f[2]) {
+		return m
+	}
+	return f[0] + " " + f[1] + " " + c.secret(f[2]).Preview()
 }
 
 // hide takes out the values that are known, and the passwords in URLs.
@@ -174,8 +186,8 @@ var (
 	// assigned is what stands behind a name: of a variable, an argument, a key.
 	assigned = regexp.MustCompile(`[A-Za-z_][\w.\-]*[=:](?:"[^"\n]*"|'[^'\n]*'|[^\s"',;)&|]+)`)
 	// masked is what [detect.Secret.Preview] shows in the place of a value, to its
-	// first blank.
-	masked = regexp.MustCompile(`^[ -~]{0,4}…\([0-9]{1,9}(?: characters\))?$`)
+	// first blank, or what package known puts there.
+	masked = regexp.MustCompile(`^(?:•••|[ -~]{0,4}…\([0-9]{1,9}(?: characters\))?)$`)
 	// variable is the mere name of one, in the ways in which it is written.
 	bare = regexp.MustCompile(`^(?:\$\{?[A-Za-z_][\w]*\}?|\$\{\{[^}]*\}\}|\$\([^)]*\)|%[A-Za-z_]+%|<[^>]*>|\$[0-9@*])+$`)
 )
