@@ -548,7 +548,7 @@ func (g *Gate) classicBuild(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	id, failed := "", res.StatusCode != http.StatusOK
-	lines := bufio.NewReader(res.Body)
+	lines, shown := bufio.NewReader(res.Body), g.newClassic()
 	for {
 		line, err := lines.ReadBytes('\n')
 		var m struct {
@@ -564,12 +564,13 @@ func (g *Gate) classicBuild(w http.ResponseWriter, r *http.Request) {
 				id = s
 			}
 		}
-		w.Write(g.values().Mask(line))
+		w.Write(shown.message(line))
 		flush()
 		if err != nil {
 			break
 		}
 	}
+	w.Write(shown.end())
 	if failed {
 		return
 	}

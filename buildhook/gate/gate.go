@@ -37,6 +37,9 @@ type Options struct {
 
 	// Known are the secrets of the invocation, with their values.
 	Known []known.Value
+	// Hidden are secrets that were found before the build, in its Dockerfile or
+	// context: they are taken out of what the build shows, and not looked for.
+	Hidden []detect.Secret
 	// Key is the user's own, of 32 bytes: what the scanner has found is kept in
 	// BuildKit's cache under a name that nobody without it can make up. nil: a
 	// random one, and nothing is cached.
@@ -89,6 +92,8 @@ type Gate struct {
 	sessions map[string]*clientSession // of clients, by their ids
 	given    []known.Value             // Options.Known, and what the builds were given
 	known    *known.Set                // of these
+	masks    *known.Set                // of these and of Options.Hidden; for what is shown
+	words    [][]byte                  // of Options.Hidden
 
 	session *scanSession
 
@@ -142,7 +147,9 @@ func scanning(o Options) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Gate{o: o, scanner: scanner, given: o.Known, known: known.New(o.Key, o.Known), builds: map[string]*build{}, sessions: map[string]*clientSession{}}, nil
+	g := &Gate{o: o, scanner: scanner, given: o.Known, words: wordsOf(o.Hidden), builds: map[string]*build{}, sessions: map[string]*clientSession{}}
+	g.settle()
+	return g, nil
 }
 
 // Serve takes the connections of build clients that speak gRPC, until the
@@ -177,8 +184,28 @@ func (g *Gate) learn(values ...known.Value) {
 		}
 	}
 	if changed {
-		g.known = known.New(g.o.Key, g.given)
+		g.settle()
 	}
+}
+
+// settle makes the sets of what is known. The lock is held.
+func (g *Gate) settle() {
+	g.known = known.New(g.o.Key, g.given)
+	g.masks = g.known
+	if len(g.o.Hidden) > 0 {
+		all := slices.Clone(g.given)
+		for _, s := range g.o.Hidden {
+			all = append(all, known.Value{Name: "what the check has found", Value: s.Reveal()})
+		}
+		g.masks = known.New(g.o.Key, all)
+	}
+}
+
+// shown is what must not be shown, as far as it is known by now.
+func (g *Gate) shown() *known.Set {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.masks
 }
 
 // Close ends all that goes through the gate. Builds that are not done fail.
@@ -190,6 +217,7 @@ func (g *Gate) Close() error {
 	}
 	err := g.up.Close()
 	g.values().Wipe()
+	g.shown().Wipe()
 	return err
 }
 

@@ -1,19 +1,24 @@
 package gate
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 
+	"github.com/moby/buildkit/solver/errdefs"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
 )
 
 // rawCodec passes messages on as they are.
@@ -219,25 +224,34 @@ func forward(ctx context.Context, cancel context.CancelFunc, to *grpc.ClientConn
 	}
 }
 
-// masked takes known values out of an error's text: BuildKit quotes commands.
+// masked takes out of an error what must not be shown: BuildKit quotes commands,
+// and the lines of the Dockerfile.
 func (g *Gate) masked(err error) error {
-	values := g.values()
-	if err == nil || values.Empty() {
-		return err
-	}
 	st, ok := status.FromError(err)
-	if !ok {
+	if err == nil || !ok {
 		return err
 	}
 	p := st.Proto()
-	if m := string(values.Mask([]byte(p.Message))); m != p.Message {
-		p.Message = m
+	if strings.HasPrefix(p.Message, "leakscan: ") {
+		p.Message = string(g.shown().Mask([]byte(p.Message))) // a report: the rest is done
+	} else {
+		p.Message = g.hideStep(p.Message)
 	}
-	for _, d := range p.Details {
-		if masked := values.Mask(d.Value); len(masked) != len(d.Value) || string(masked) != string(d.Value) {
-			p.Details = nil // a length in it would be wrong: the text stays
-			break
+	p.Details = slices.DeleteFunc(p.Details, func(d *anypb.Any) bool {
+		var src errdefs.Source
+		if strings.HasSuffix(d.TypeUrl, "errdefs.Source+json") {
+			if json.Unmarshal(d.Value, &src) != nil {
+				return true
+			}
+			was := src.Info.GetData()
+			if g.hideSource(src.Info); bytes.Equal(was, src.Info.GetData()) {
+				return false
+			}
+			var err error
+			d.Value, err = json.Marshal(&src)
+			return err != nil
 		}
-	}
+		return len(g.cover(d.Value)) > 0 // a length in it would be wrong: the text stays
+	})
 	return status.FromProto(p).Err()
 }

@@ -1,30 +1,45 @@
 package gate
 
 import (
+	"bytes"
 	"fmt"
+	"strings"
 
 	controlapi "github.com/moby/buildkit/api/services/control"
+	"github.com/moby/buildkit/solver/pb"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/leakscan/leakscan/buildhook/check"
 	"github.com/leakscan/leakscan/buildhook/known"
 )
 
-// redactor masks the known values in a build's progress: names of steps, and
-// what they print.
+// redactor masks what must not be shown in a build's progress: names of steps,
+// and what they print.
 type redactor struct {
-	g    *Gate
-	logs map[string]*log
+	g      *Gate
+	logs   map[string]*log
+	values *known.Set        // by which names were masked
+	names  map[string]string // of steps, which come again and again
 }
 
-// log is one output of a step. What may be the start of a value is held back
-// until it is known not to be one.
+// log is one output of a step.
 type log struct {
-	*known.Stream
-	values *known.Set
-	last   *controlapi.VertexLog
+	*printout
+	last *controlapi.VertexLog
 }
 
 func (g *Gate) newRedactor() *redactor { return &redactor{g: g, logs: map[string]*log{}} }
+
+// name masks the name of a step.
+func (r *redactor) name(s string) string {
+	if values := r.g.shown(); r.values != values {
+		r.values, r.names = values, map[string]string{}
+	}
+	if _, ok := r.names[s]; !ok {
+		r.names[s] = r.g.hideStep(s)
+	}
+	return r.names[s]
+}
 
 // message gives a Status message as the client is to see it; nil asks for what
 // is held back at the end.
@@ -32,11 +47,7 @@ func (r *redactor) message(b []byte) []byte {
 	if b == nil {
 		return r.rest()
 	}
-	values := r.g.values()
-	if values.Empty() && len(r.logs) == 0 {
-		return b
-	}
-	text := func(s string) string { return string(values.Mask([]byte(s))) }
+	text := r.g.hide
 	var m controlapi.StatusResponse
 	if err := proto.Unmarshal(b, &m); err != nil {
 		return nil // nobody could have shown it either
@@ -51,9 +62,9 @@ func (r *redactor) message(b []byte) []byte {
 	}
 	m.Logs = logs
 	for _, v := range m.Vertexes {
-		v.Name, v.Error = text(v.Name), text(v.Error)
+		v.Name, v.Error = r.name(v.Name), text(v.Error)
 		if v.ProgressGroup != nil {
-			v.ProgressGroup.Name = text(v.ProgressGroup.Name)
+			v.ProgressGroup.Name = r.name(v.ProgressGroup.Name)
 		}
 		if v.Completed == nil {
 			continue
@@ -68,13 +79,11 @@ func (r *redactor) message(b []byte) []byte {
 		s.ID, s.Name = text(s.ID), text(s.Name)
 	}
 	for _, w := range m.Warnings {
-		w.Short = values.Mask(w.Short)
+		w.Short = []byte(text(string(w.Short)))
 		for i := range w.Detail {
-			w.Detail[i] = values.Mask(w.Detail[i])
+			w.Detail[i] = []byte(text(string(w.Detail[i])))
 		}
-		if w.Info != nil {
-			w.Info.Data = values.Mask(w.Info.Data)
-		}
+		r.g.hideSource(w.Info)
 	}
 	out, err := proto.Marshal(&m)
 	if err != nil {
@@ -86,15 +95,33 @@ func (r *redactor) message(b []byte) []byte {
 func logKey(vertex string, stream int64) string { return fmt.Sprintf("%s %d", vertex, stream) }
 
 func (r *redactor) log(l *controlapi.VertexLog) *log {
-	k, values := logKey(l.Vertex, l.Stream), r.g.values()
-	switch s := r.logs[k]; {
-	case s == nil:
-		r.logs[k] = &log{Stream: values.Stream(), values: values}
-	case s.values != values: // more has become known
-		l.Msg = append(s.Flush(), l.Msg...)
-		s.Stream, s.values = values.Stream(), values
+	k := logKey(l.Vertex, l.Stream)
+	if r.logs[k] == nil {
+		r.logs[k] = &log{printout: r.g.newPrintout()}
 	}
 	return r.logs[k]
+}
+
+// hideSource masks a Dockerfile of which lines will be shown. They stay the
+// lines that they are.
+func (g *Gate) hideSource(info *pb.SourceInfo) {
+	if info == nil || len(info.Data) == 0 {
+		return
+	}
+	var b strings.Builder
+	done := 0
+	for _, c := range g.cover(info.Data) {
+		b.Write(info.Data[done:c.From])
+		b.WriteString(strings.ReplaceAll(c.Shown, "\n", " "))
+		b.WriteString(strings.Repeat("\n", bytes.Count(info.Data[c.From:c.To], []byte("\n"))))
+		done = c.To
+	}
+	b.Write(info.Data[done:])
+	all := strings.Split(b.String(), "\n")
+	for i, line := range all {
+		all[i] = check.MaskedLine(line)
+	}
+	info.Data = []byte(strings.Join(all, "\n"))
 }
 
 // flush gives what is held back of an output.

@@ -20,6 +20,7 @@ import (
 	"github.com/leakscan/leakscan/buildhook/gate"
 	"github.com/leakscan/leakscan/buildhook/step"
 	"github.com/leakscan/leakscan/buildhook/wrap"
+	"github.com/leakscan/leakscan/detect"
 	"github.com/leakscan/leakscan/layerwalk"
 	"github.com/leakscan/leakscan/report"
 )
@@ -173,7 +174,7 @@ func (a *app) buildCommands() []*cobra.Command {
 			if len(args) == 0 {
 				return usage("%s\n%s", noCommand, fmt.Sprintf(seeHelp, "leakscan run"))
 			}
-			return a.wrap(c.Context(), &f, nil, args, nil)
+			return a.wrap(c.Context(), &f, nil, args, nil, nil)
 		},
 	}
 	run.Flags().SetInterspersed(false)
@@ -225,64 +226,66 @@ func (a *app) buildx(ctx context.Context, args []string) error {
 		}
 		if s == "bake" || s == "f" {
 			if files := wrap.BakeFiles(args[i+1:]); len(files) > 0 {
-				goOn, err := a.checkFirst(&f, func(o check.Options) (*report.Check, error) { return check.Paths(ctx, files, o) })
+				hidden, goOn, err := a.checkFirst(&f, func(o check.Options) (*report.Check, error) { return check.Paths(ctx, files, o) })
 				if err != nil || !goOn {
 					return err
 				}
+				return a.wrap(ctx, &f, buildx, argv, nil, hidden)
 			}
 		}
 		if !strings.HasPrefix(s, "-") {
 			break
 		}
 	}
-	return a.wrap(ctx, &f, buildx, argv, nil)
+	return a.wrap(ctx, &f, buildx, argv, nil, nil)
 }
 
 // checked reads what is to be built before it is.
 func (a *app) checked(ctx context.Context, f *gateFlags, buildx, argv, args []string) error {
 	b, ok := wrap.ParseBuild(args, os.LookupEnv)
 	if !ok {
-		return a.wrap(ctx, f, buildx, argv, nil)
+		return a.wrap(ctx, f, buildx, argv, nil, nil)
 	}
-	goOn, err := a.checkFirst(f, func(o check.Options) (*report.Check, error) {
+	hidden, goOn, err := a.checkFirst(f, func(o check.Options) (*report.Check, error) {
 		o.Invocation = b.Invocation
 		return check.Run(ctx, o)
 	})
 	if err != nil || !goOn {
 		return err
 	}
-	return a.wrap(ctx, f, buildx, argv, &b)
+	return a.wrap(ctx, f, buildx, argv, &b, hidden)
 }
 
-// checkFirst checks what is to be built, and says whether to go on.
-func (a *app) checkFirst(f *gateFlags, run func(check.Options) (*report.Check, error)) (goOn bool, err error) {
+// checkFirst checks what is to be built, and says whether to go on,
+// and what of it must not be shown.
+func (a *app) checkFirst(f *gateFlags, run func(check.Options) (*report.Check, error)) (hidden []detect.Secret, goOn bool, err error) {
 	if f.check != "stop" && f.check != "warn" {
-		return true, nil // off, or a mistake that is told when the gate is made
+		return nil, true, nil // off, or a mistake that is told when the gate is made
 	}
 	set, err := loadRules(f.config)
 	if err != nil {
-		return false, err
+		return nil, false, err
 	}
 	home, _ := os.UserHomeDir()
-	rep, err := run(check.Options{Rules: set, Version: leakscan.Version(), Home: home, Getenv: os.LookupEnv})
+	rep, err := run(check.Options{Rules: set, Version: leakscan.Version(), Home: home, Getenv: os.LookupEnv, Learn: func(s detect.Secret) { hidden = append(hidden, s) }})
 	if err != nil || len(rep.Problems) == 0 {
-		return true, nil // what can't be read is docker's to complain about
+		return hidden, true, nil // what can't be read is docker's to complain about
 	}
 	if err := report.WriteCheckText(a.stderr, rep, report.TextOptions{Color: isTerminal(a.stderr) && a.getenv("NO_COLOR") == ""}); err != nil {
-		return false, err
+		return nil, false, err
 	}
 	fmt.Fprintln(a.stderr)
 	if f.check == "stop" && rep.Verdict(report.Threshold{Severity: report.SeverityHigh, Confidence: report.ConfidenceLow})&report.Leaks != 0 {
 		fmt.Fprintln(a.stderr, checkStopped)
 		a.code = int(report.Leaks)
-		return false, nil
+		return nil, false, nil
 	}
-	return true, nil
+	return hidden, true, nil
 }
 
 // wrap runs a command behind the gate. buildx is the command of that name, if it
 // was looked for.
-func (a *app) wrap(ctx context.Context, f *gateFlags, buildx, argv []string, b *wrap.Arguments) error {
+func (a *app) wrap(ctx context.Context, f *gateFlags, buildx, argv []string, b *wrap.Arguments, hidden []detect.Secret) error {
 	o, err := f.options(a)
 	if err != nil {
 		return err
@@ -290,6 +293,7 @@ func (a *app) wrap(ctx context.Context, f *gateFlags, buildx, argv []string, b *
 	if b != nil {
 		o.Known = b.Known
 	}
+	o.Hidden = hidden
 	stdin, _ := a.stdin.(*os.File)
 	a.code, err = wrap.Run(ctx, argv, wrap.Options{Gate: o, Buildx: buildx, Env: a.environ(), Stdin: stdin, Stdout: a.stdout, Stderr: a.stderr})
 	return err

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -231,6 +232,77 @@ func TestGateKeepsImages(t *testing.T) {
 		}
 		command(t, g.env, "docker", "rmi", "-f", id)
 	}
+}
+
+// withoutBuildx is a PATH that leads to no buildx.
+func withoutBuildx() string {
+	return "PATH=" + strings.Join(slices.DeleteFunc(filepath.SplitList(os.Getenv("PATH")), func(dir string) bool {
+		return executable(filepath.Join(dir, "buildx")) || executable(filepath.Join(dir, "docker-buildx"))
+	}), ":")
+}
+
+// What the check has told and let through is not shown by the build: its steps
+// quote the Dockerfile, and a command may print what it has.
+func TestGateHidesOutput(t *testing.T) {
+	token, printed, failed := testimage.GitHubToken(8851), testimage.GitHubToken(8852), testimage.GitHubToken(8853)
+	password, short := "Tr0ub4dor-"+testimage.NPMToken(8854)[10:18], "Zw3!k"
+	file := "quiet-horse-" + testimage.NPMToken(8855)[10:18] // by its name in a file
+	l := leak{dockerfile: base + "ARG N=1\nENV GITHUB_TOKEN=" + token + "\nENV DB_PASSWORD=" + password + "\nENV PIN_PASSWORD=" + short + "\nENV POSTGRES_PASSWORD=postgres\nCOPY .env /app/.env\n" +
+		"RUN echo in-one: $GITHUB_TOKEN $DB_PASSWORD $PIN_PASSWORD; cat /app/.env\n" +
+		"RUN for c in GITHUB_TOKEN= " + printed[:7] + " " + printed[7:20] + " " + printed[20:] + "; do busybox printf $c; busybox usleep 150000; done; echo; echo all-told\n" +
+		"RUN for c in " + printed[:20] + " " + printed[20:] + "; do busybox printf $c >&2; busybox usleep 150000; done; echo >&2\n" +
+		"RUN echo $N; test " + failed + " = x\n",
+		files: map[string]string{".env": "DB_PASSWORD=" + file + "\n"}}
+	color := regexp.MustCompile(`\x1b\[[0-9;]*m`)
+	check := func(t *testing.T, res *result, want ...string) {
+		t.Helper()
+		out := string(color.ReplaceAll(append(slices.Clip(res.stdout), res.stderr...), nil))
+		for name, v := range map[string]string{"the token": token, "what is printed": printed, "what fails": failed, "the password": password, "a short one": short, "a word": "=postgres", "of a file": file} {
+			if i := strings.Index(out, v); i >= 0 {
+				t.Errorf("%s is shown: …%s…", name, out[max(0, i-150):min(len(out), i+len(v)+20)])
+			}
+		}
+		for _, w := range append(want, "in-one: ", "all-told", "GITHUB_TOKEN=") {
+			if !strings.Contains(out, w) {
+				t.Errorf("there is no %s in\n%s", w, out)
+			}
+		}
+	}
+	t.Run("legacy", func(t *testing.T) {
+		g := gatedDocker(t)
+		r := run{env: append(slices.Clip(g.env), "DOCKER_BUILDKIT=0", "DOCKER_CONFIG="+t.TempDir(), withoutBuildx()), dir: l.context(t)}
+		check(t, r.leakscan(t, "build", "--leakscan-check=warn", "--network=none", "-t", "hidden", "."), "Step 7/", "ENV GITHUB_TOKEN=•••", "returned a non-zero code")
+	})
+	t.Run("POST /build with BuildKit", func(t *testing.T) {
+		old := "/usr/bin/docker"
+		if !executable(old) {
+			lacking(t, "there is no docker without buildx")
+		}
+		g := gatedDocker(t)
+		r := run{env: append(slices.Clip(g.env), "DOCKER_BUILDKIT=1", "DOCKER_CONFIG="+t.TempDir(), "PATH="+filepath.Dir(old)+":/bin"), dir: l.context(t)}
+		check(t, r.leakscan(t, "build", "--leakscan-check=warn", "--network=none", "--no-cache", "--progress=plain", "-t", "hidden", "."), "RUN echo")
+	})
+	t.Run("dockerd", func(t *testing.T) {
+		g := gatedDocker(t)
+		r := run{env: g.env, dir: l.context(t)}
+		check(t, r.leakscan(t, "build", "--leakscan-check=warn", "--network=none", "--no-cache", "--progress=plain", "-t", "hidden", "."), "RUN echo", ">>> RUN echo")
+	})
+	t.Run("buildkitd", func(t *testing.T) {
+		g := gatedBuildkit(t)
+		r := run{env: g.env, dir: l.context(t)}
+		for _, p := range []string{"plain", "rawjson"} {
+			check(t, r.leakscan(t, "build", "--leakscan-check=warn", "--no-cache", "--progress="+p, "--push", "-t", g.registry+"/hidden", "."), "RUN echo")
+		}
+	})
+	t.Run("terminal", func(t *testing.T) {
+		g := gatedBuildkit(t)
+		script, err := find("script")
+		if err != nil {
+			lacking(t, err.Error())
+		}
+		out, _ := tryIn(l.context(t), append(slices.Clip(g.env), "TERM=xterm"), script, "-qec", "leakscan build --leakscan-check=warn --no-cache --push -t "+g.registry+"/hidden .", "/dev/null")
+		check(t, &result{stdout: out})
+	})
 }
 
 // What fails while a build is gated: nothing is exported, nothing hangs.
