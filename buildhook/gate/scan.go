@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/moby/buildkit/client/llb"
 	gwpb "github.com/moby/buildkit/frontend/gateway/pb"
@@ -218,7 +220,7 @@ func (g *Gate) run(ctx context.Context, in insideBuild, diffs, again bool, gr *g
 	}
 	args = append(slices.Clone(args), "build-step")
 	if !diffs {
-		args = append(args, "--dedupe")
+		args = append(args, "--dedupe", "--lower="+lowers(parts))
 	}
 	fresh := llb.WithCustomName("[leakscan] what it has written")
 	var ignore []llb.RunOption
@@ -270,6 +272,23 @@ func (g *Gate) run(ctx context.Context, in insideBuild, diffs, again bool, gr *g
 		}
 	}
 	return rep, nil
+}
+
+// lowers lists of each part which of them it was made from, -1 for none.
+func lowers(parts []written) string {
+	at := map[vertex]int{}
+	var list []string
+	for i, w := range parts {
+		lower := -1
+		if w.lower != nil {
+			if j, ok := at[*w.lower]; ok {
+				lower = j
+			}
+		}
+		at[w.vertex] = i
+		list = append(list, strconv.Itoa(lower))
+	}
+	return strings.Join(list, ",")
 }
 
 // dirName is the name of a mount, so that names sort as numbers do.

@@ -76,6 +76,10 @@ type Options struct {
 	Root    string
 	Version string
 	Dedupe  bool // the directories are whole states: a file that several of them share is scanned in the first
+	// Lower is, with Dedupe, of each directory the index of the one that it was
+	// made from, and -1 if it was made from none of them: what is the same there
+	// is not told again. nil: not known.
+	Lower []int
 }
 
 // Run scans, and writes the report to Out. An error means that there is none.
@@ -105,6 +109,9 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
+	if o.Lower != nil && len(o.Lower) != len(names) {
+		return fmt.Errorf("there are %d directories, and %d below them", len(names), len(o.Lower))
+	}
 	rep := Report{Schema: Schema, Version: o.Version, Dirs: make([]Dir, len(names))}
 	var seen *shared
 	if o.Dedupe {
@@ -118,8 +125,17 @@ func Run(ctx context.Context, o Options) error {
 			d.Name = name
 			dir := root(filepath.Join(Src, name))
 			w := &watcher{dir: dir, prints: prints, seen: seen}
+			if i < len(o.Lower) && o.Lower[i] >= 0 && o.Lower[i] < i {
+				below, err := openStates(dir, root(filepath.Join(Src, names[o.Lower[i]])))
+				if err != nil {
+					return err
+				}
+				defer below.close()
+				w.below = below
+			}
 			d.Result = leakscan.ScanBlobTap(ctx, layerwalk.NewDir(dir), scanner, layerwalk.ReadOptions{}, w.tap)
 			d.Result.Ledger = nil // large, and nobody asks
+			d.Result.Matches = slices.DeleteFunc(d.Result.Matches, func(m leakscan.BlobMatch) bool { return w.old(m.Place, m.Path) })
 			d.Known = w.known()
 			d.Kept = kept(d, func(final string) string { return root(filepath.Join(Final, final)) }, finals)
 			return ctx.Err()
@@ -196,6 +212,7 @@ type watcher struct {
 	dir    string
 	prints *known.Prints
 	seen   *shared // nil: every file is scanned
+	below  *states // nil: nothing is
 	scans  []watched
 }
 
@@ -206,7 +223,7 @@ type watched struct {
 }
 
 func (w *watcher) tap(place report.Place, path string, r io.Reader) io.Reader {
-	if w.seen != nil && place == report.PlaceFile && w.seen.before(filepath.Join(w.dir, filepath.FromSlash(path))) {
+	if place == report.PlaceFile && (w.seen != nil && w.seen.before(filepath.Join(w.dir, filepath.FromSlash(path))) || w.below != nil && w.below.same(path)) || w.old(place, path) {
 		return nil
 	}
 	if w.prints.Empty() {
@@ -226,6 +243,18 @@ func (w *watcher) tap(place report.Place, path string, r io.Reader) io.Reader {
 	s := w.prints.Scan(r)
 	w.scans = append(w.scans, watched{place, path, s})
 	return s
+}
+
+// old says whether a name, or the target of a link, was there in the state below.
+func (w *watcher) old(place report.Place, path string) bool {
+	switch {
+	case w.below == nil:
+	case place == report.PlaceFileName:
+		return w.below.named(path)
+	case place == report.PlaceLinkTarget:
+		return w.below.linked(path)
+	}
+	return false
 }
 
 // settle forgets the last scan if it has found nothing: there are as many as

@@ -215,6 +215,65 @@ func TestDedupe(t *testing.T) {
 	equal(t, found(rep), append(want, "00001 same github-pat", "00002 changed github-pat", "00002 copied github-pat", "00002 same github-pat")...)
 }
 
+// TestLower: of whole states that are copies, what is the same in the state below
+// is told there.
+func TestLower(t *testing.T) {
+	token, other, pw := "A="+testimage.GitHubToken(7)+"\n", "A="+testimage.GitHubToken(8)+"\n", testimage.Password(9)
+	dir := root(t, map[string]string{
+		Src + "/00000/etc/same": token, Src + "/00000/etc/changed": token, Src + "/00000/etc/pw": pw, Src + "/00000/" + testimage.GitHubToken(10): "",
+		Src + "/00001/etc/same": token, Src + "/00001/etc/changed": other, Src + "/00001/etc/pw": pw, Src + "/00001/" + testimage.GitHubToken(10): "", Src + "/00001/moved": token,
+		Src + "/00002/etc/same": token, Src + "/00002/etc/changed": token, // of another stage
+		Src + "/00003/etc/same": token + "x", Src + "/00003/etc/changed": other, Src + "/00003/moved/x": token,
+		Prints: prints(pw),
+	})
+	for d, target := range map[string]string{"00000": "a", "00001": "a", "00003": "b"} {
+		if err := os.Symlink("/"+target+"/"+testimage.GitHubToken(11), filepath.Join(dir, Src, d, "link")); err != nil {
+			t.Skip(err)
+		}
+	}
+	for _, d := range []string{"00000", "00003"} { // it leads out of the one below
+		if err := os.Symlink(filepath.Join(dir, Src, "00003", "etc", "same"), filepath.Join(dir, Src, d, "out")); err != nil {
+			t.Skip(err)
+		}
+	}
+	want := []string{"00000 etc/changed github-pat", "00000 etc/pw secret 0", "00000 etc/same github-pat", "00000 link github-pat", "00000 " + "NAME github-pat",
+		"00001 etc/changed github-pat", "00001 moved github-pat",
+		"00002 etc/changed github-pat", "00002 etc/same github-pat",
+		"00003 etc/same github-pat", "00003 link github-pat", "00003 moved/x github-pat"}
+	rep, _ := run(t, Options{Root: dir, Dedupe: true, Lower: []int{-1, 0, -1, 1}})
+	got := found(rep)
+	for i := range got {
+		if f := strings.Fields(got[i]); strings.HasPrefix(f[1], "ghp_") {
+			got[i] = f[0] + " NAME " + f[2]
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	equal(t, got, want...)
+	for _, lower := range [][]int{{-1}, {-1, 0, 0, 0, 0}} {
+		if err := Run(t.Context(), Options{Root: dir, Dedupe: true, Lower: lower}); err == nil {
+			t.Errorf("%v: no error", lower)
+		}
+	}
+	// What lies above is no state below.
+	rep, _ = run(t, Options{Root: dir, Dedupe: true, Lower: []int{1, 3, 7, -5}})
+	if n := len(found(rep)); n <= len(want) {
+		t.Errorf("%d found", n)
+	}
+}
+
+func TestEqualBytes(t *testing.T) {
+	long := strings.Repeat("x", 64<<10)
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{{"", "", true}, {"a", "a", true}, {"a", "b", false}, {"a", "", false}, {long, long, true}, {long, long + "y", false}, {long + "y", long + "y", true}, {long + "y", long + "z", false}, {long + long, long + long, true}} {
+		if got := equalBytes(strings.NewReader(c.a), strings.NewReader(c.b)); got != c.want {
+			t.Errorf("%d and %d bytes: %v", len(c.a), len(c.b), got)
+		}
+	}
+}
+
 func stat(t *testing.T, name string) os.FileInfo {
 	t.Helper()
 	info, err := os.Lstat(name)

@@ -389,6 +389,7 @@ func (a *app) stepCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return step.Run(c.Context(), o) },
 	}
 	c.Flags().BoolVar(&o.Dedupe, "dedupe", false, "")
+	c.Flags().IntSliceVar(&o.Lower, "lower", nil, "")
 	return c
 }
 

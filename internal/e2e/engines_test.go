@@ -69,14 +69,19 @@ func socketThere(e *engine) error { _, err := os.Stat(e.socket); return err }
 
 // dockerd needs no network: images are built without one, and what it pushes
 // goes to the loopback of its host.
-var dockerd = sync.OnceValues(func() (*engine, error) {
+var dockerd = sync.OnceValues(func() (*engine, error) { return startDocker() })
+
+// vfsDocker is a dockerd whose storage driver copies all files for each layer.
+var vfsDocker = sync.OnceValues(func() (*engine, error) { return startDocker("--storage-driver=vfs") })
+
+func startDocker(flags ...string) (*engine, error) {
 	if _, err := find("docker"); err != nil {
 		return nil, err
 	}
 	return start("dockerd", func(e *engine) []string {
 		os.WriteFile(e.dir+"/none.json", []byte("{}"), 0o600) // not this machine's
-		return []string{"--host", e.host(), "--data-root", e.dir + "/data", "--exec-root", e.dir + "/exec", "--pidfile", e.dir + "/pid",
-			"--config-file", e.dir + "/none.json", "--bridge=none", "--iptables=false", "--ip6tables=false"}
+		return append([]string{"--host", e.host(), "--data-root", e.dir + "/data", "--exec-root", e.dir + "/exec", "--pidfile", e.dir + "/pid",
+			"--config-file", e.dir + "/none.json", "--bridge=none", "--iptables=false", "--ip6tables=false"}, flags...)
 	}, func(e *engine) error {
 		if err := socketThere(e); err != nil {
 			return err
@@ -84,7 +89,7 @@ var dockerd = sync.OnceValues(func() (*engine, error) {
 		_, err := try([]string{"DOCKER_HOST=" + e.host()}, "docker", "info")
 		return err
 	})
-})
+}
 
 func needDocker(t *testing.T) *engine {
 	t.Helper()

@@ -234,6 +234,44 @@ func TestGateKeepsImages(t *testing.T) {
 	}
 }
 
+// What a step has written is told once, and of that step, also where the engine
+// has no diffs and copies every file for every step.
+func TestGateTellsOnce(t *testing.T) {
+	token, npm, named := testimage.GitHubToken(8861), testimage.NPMToken(8862), testimage.GitHubToken(8863)
+	l := leak{dockerfile: base + "COPY a .npmrc .env /app/\nRUN chmod 600 /app/.env\nRUN echo " + "more > /app/more; cp /app/.env /app/copied\nRUN rm /app/.npmrc\nRUN ln -s /nowhere/" + named + " /app/link\nRUN touch /app/.env\n" +
+		"FROM scratch\nCOPY .npmrc /app/\nCOPY a /a\n",
+		files: map[string]string{".npmrc": "//registry.npmjs.org/:_authToken=" + npm + "\n", ".env": "GITHUB_TOKEN=" + token + "\n"}}
+	l.dockerfile = strings.Replace(l.dockerfile, "FROM scratch\nCOPY .npmrc", "FROM scratch\nCOPY --from=0 /app/more /more\nCOPY .npmrc", 1)
+	for name, engine := range map[string]func() (*engine, error){"overlay": dockerd, "vfs": vfsDocker} {
+		t.Run(name, func(t *testing.T) {
+			e, err := engine()
+			if err != nil {
+				lacking(t, "dockerd does not run: "+err.Error())
+			}
+			home := t.TempDir()
+			env := slices.Clip(append(needBuildx(t), "DOCKER_HOST="+e.host(), "XDG_STATE_HOME="+home))
+			dir := l.context(t)
+			res := run{dir: dir, env: env}.leakscan(t, "build", "--leakscan-check=off", "--network=none", "--progress=plain", "-t", "once", ".")
+			out := string(res.stderr)
+			_, out, _ = strings.Cut(out, "leakscan: nothing is exported")
+			out, _, _ = strings.Cut(out, " problems (") // and then again
+			if n := strings.Count(out, "CRITICAL: "); res.code == 0 || n != 5 {
+				t.Errorf("it ends with %d, and tells of %d", res.code, n)
+			}
+			for _, innocent := range []string{">>> RUN chmod", ">>> RUN rm", ">>> RUN touch", ">>> COPY a /a"} {
+				if strings.Contains(out, innocent) {
+					t.Errorf("%s is blamed:\n%s", innocent, out)
+				}
+			}
+			for _, w := range []string{">>> COPY a .npmrc", ">>> RUN echo", ">>> RUN ln", ">>> COPY .npmrc"} {
+				if !strings.Contains(out, w) {
+					t.Errorf("%s is not blamed:\n%s", w, out)
+				}
+			}
+		})
+	}
+}
+
 // withoutBuildx is a PATH that leads to no buildx.
 func withoutBuildx() string {
 	return "PATH=" + strings.Join(slices.DeleteFunc(filepath.SplitList(os.Getenv("PATH")), func(dir string) bool {
