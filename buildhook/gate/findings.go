@@ -141,9 +141,18 @@ func (f *findings) given(w *written, d *step.Dir, k step.Known) {
 	if k.Form != "plain" {
 		p.Message += fmt.Sprintf(", as %s", k.Form)
 	}
-	p.Fix = "The step copies a secret that it is given into a file: use it from where it is mounted, or in the environment of the one command, and write it nowhere."
-	if strings.HasPrefix(k.Name, earlier) {
+	old, past := strings.HasPrefix(k.Name, earlier), strings.HasPrefix(k.Name, givenBefore)
+	if past {
+		p.Title = "A secret that an earlier build was given is kept"
+	}
+	switch {
+	case w.copied: // out of the context, or of another stage: place says what to do
+	case old:
 		p.Fix = "The step is cached with what the secret was before it was changed: build it again (--no-cache), and write the secret to no file."
+	case past:
+		p.Fix = "The step writes it, or is cached with it: write the secret to no file, and build it again (--no-cache)."
+	default:
+		p.Fix = "The step copies a secret that it is given into a file: use it from where it is mounted, or in the environment of the one command, and write it nowhere."
 	}
 	f.place(&p, w, d, k.Path)
 	f.add(p)

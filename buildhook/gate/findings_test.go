@@ -237,6 +237,29 @@ func TestStepFindings(t *testing.T) {
 	}
 }
 
+// TestFixOfGiven: what to do about a secret whose value is known depends on how
+// it came there.
+func TestFixOfGiven(t *testing.T) {
+	for _, c := range []struct {
+		w           written
+		known, want string
+	}{
+		{written{name: "RUN x"}, `the secret "npm"`, "use it from where it is mounted"},
+		{written{name: "RUN x"}, earlier + `the secret "npm"`, "before it was changed: build it again (--no-cache)"},
+		{written{name: "RUN x"}, givenBefore + `the secret "npm"`, "The step writes it, or is cached with it"},
+		{written{name: "COPY . .", copied: true}, `the secret "npm"`, "Don't copy it: mount it"},
+		{written{name: "COPY . .", copied: true}, earlier + `the secret "npm"`, "Don't copy it: mount it"},
+		{written{name: "COPY . .", copied: true}, givenBefore + `the secret "npm"`, "Don't copy it: mount it"},
+	} {
+		f := testGate(t, nil).newFindings(buildOf(nil))
+		f.given(&c.w, &step.Dir{}, step.Known{Path: "app/.npmrc", Name: c.known, Form: "plain"})
+		p := f.rep.Problems[0]
+		if !strings.Contains(p.Fix, c.want) || strings.Contains(p.Title, "earlier build") != strings.HasPrefix(c.known, givenBefore) || !strings.HasPrefix(p.Message, c.known+" is in /app/.npmrc") {
+			t.Errorf("%s, %s: %s: %s: %s", c.w.name, c.known, p.Title, p.Message, p.Fix)
+		}
+	}
+}
+
 // TestFixOfSecretPath: what to do about it names the path, which may have the
 // secret in it; so may the ID that is made of the path, in lower case.
 func TestFixOfSecretPath(t *testing.T) {

@@ -40,7 +40,9 @@ type written struct {
 	vertex
 	lower *vertex // nil: nothing
 	base  bool    // it is an image that was made before
-	name  string
+	// copied is set if files were copied or made, and no command has run.
+	copied bool
+	name   string
 	// builder is set if no result is built on it: others only copy from there.
 	builder bool
 	spans   []span
@@ -284,6 +286,9 @@ func (w *walker) step(dg digest.Digest) (out []written, err error) {
 				lower = &v
 			}
 			add(a.Output, lower, false)
+		}
+		for i := range out {
+			out[i].copied = true
 		}
 	case *pb.Op_Merge, *pb.Op_Diff: // what they put together is looked at where it was written
 		w.covered[vertex{dg, 0}] = true

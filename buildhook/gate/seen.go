@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/leakscan/leakscan/buildhook/known"
@@ -17,7 +18,12 @@ import (
 // seenFile is where they are, in Options.State.
 const seenFile = "seen"
 
-const earlier = "an earlier value of "
+// How a value of the past is named: the build is given another one now, or none
+// of that name, and then nothing says that it is old.
+const (
+	earlier     = "an earlier value of "
+	givenBefore = "what an earlier build was given as "
+)
 
 // maxSeen bounds the spellings that are kept. Beyond it the past is forgotten:
 // they are sorted by nothing that says which are the oldest.
@@ -35,13 +41,18 @@ func (g *Gate) prints() ([]byte, error) {
 			return nil, err
 		}
 	}
-	before, err := g.seen()
+	stored, err := g.seen()
 	if err != nil {
 		return nil, err
 	}
-	all := now.Join(before, func(name string) string { return earlier + name })
+	all := now.Join(stored, func(name string) string {
+		if g.isGiven(name) {
+			return earlier + name
+		}
+		return givenBefore + name
+	})
 	if kept := g.lasting(); !kept.Empty() && g.o.State != "" {
-		if err := g.remember(kept.Join(before, nil)); err != nil {
+		if err := g.remember(kept.Join(stored, nil)); err != nil {
 			return nil, fmt.Errorf("keeping fingerprints of this build's secrets: %w", err)
 		}
 	}
@@ -49,6 +60,13 @@ func (g *Gate) prints() ([]byte, error) {
 		return nil, nil
 	}
 	return all.Bytes(), nil
+}
+
+// isGiven says whether the build is given a secret of a name.
+func (g *Gate) isGiven(name string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.ContainsFunc(g.given, func(v known.Value) bool { return v.Name == name })
 }
 
 // lasting are the fingerprints of what has a name that means the same in the

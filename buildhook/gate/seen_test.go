@@ -53,6 +53,10 @@ func TestSeen(t *testing.T) {
 	if got := finds(t, b, secretA+" "+secretB); got != `an earlier value of the secret "npm", the secret "npm"` {
 		t.Errorf("found %s", got)
 	}
+	// A build that is not given it has no later value.
+	if b, err := testGate(t, func(o *Options) { o.State = dir }).prints(); err != nil || finds(t, b, secretA) != `what an earlier build was given as the secret "npm"` {
+		t.Errorf("%v, found %s", err, finds(t, b, secretA))
+	}
 	// One of a registry is another one each time.
 	build("a token for a registry", secretA+"x")
 	stored, err := os.ReadFile(filepath.Join(dir, seenFile))

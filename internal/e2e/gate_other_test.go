@@ -488,6 +488,26 @@ func TestGateRotation(t *testing.T) {
 	}
 }
 
+// What one build is given as a secret, and the next one copies: no cached step
+// has it, and nothing is old about it.
+func TestGateSeenBefore(t *testing.T) {
+	g := gatedBuildkit(t)
+	env := slices.Clip(append(slices.Clip(g.env), "XDG_STATE_HOME="+t.TempDir()))
+	value := "correct horse " + testimage.NPMToken(8411)[10:24]
+	l := leak{dockerfile: base + "RUN --mount=type=secret,id=pw,target=/pw test -s /pw\n", files: map[string]string{"pw.txt": value}}
+	dir := l.context(t)
+	r := run{dir: dir, env: env}
+	if res := r.leakscan(t, "build", "--leakscan-check=off", "--secret", "id=pw,src=pw.txt", "--push", "-t", g.registry+"/seen", "."); res.code != 0 {
+		t.Fatalf("it ends with %d:\n%s", res.code, res.stderr)
+	}
+	must(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(base+"COPY . /app\n"), 0o644))
+	res := r.leakscan(t, "build", "--leakscan-check=off", "--push", "-t", g.registry+"/seen", ".")
+	out := strings.Join(strings.Fields(string(res.stderr)), " ")
+	if res.code == 0 || !strings.Contains(out, `hat an earlier build was given as the secret "pw" is in /app/pw.txt`) || !strings.Contains(out, "Don't copy it") || strings.Contains(out, "arlier value") || strings.Contains(out, "no-cache") {
+		t.Errorf("it ends with %d:\n%s", res.code, res.stderr)
+	}
+}
+
 // docker leakscan, and docker build by way of it.
 func TestGatePlugin(t *testing.T) {
 	g := gatedDocker(t)
