@@ -44,7 +44,8 @@ type Options struct {
 
 	Stdin  io.Reader                   // for a Dockerfile "-"
 	Getenv func(string) (string, bool) // the environment; nil: an empty one
-	// Learn is told what was found and must not be shown; nil: nobody.
+	// Learn is told what was found and must not be shown, wherever it stands;
+	// nil: nobody.
 	Learn func(detect.Secret)
 	Home  string // the user's home directory, which is no build context; "": not known
 }
@@ -468,7 +469,7 @@ func (c *checker) report() *report.Check {
 			c.o.Learn(c.secret(v))
 		}
 		for _, f := range c.found {
-			if len(f.secret.Reveal()) > 0 && f.confidence != report.ConfidenceLow {
+			if v := strings.TrimSpace(string(f.secret.Reveal())); len(v) >= minKnown && f.confidence != report.ConfidenceLow && !placeholder(v) && !plainWord(v) {
 				c.o.Learn(f.secret)
 			}
 		}
