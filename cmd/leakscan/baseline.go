@@ -21,7 +21,7 @@ func (a *app) baselineCommand() *cobra.Command {
 	var file, config string
 	c := &cobra.Command{
 		Use: "baseline IMAGE... -o FILE", Short: baselineShort, Long: baselineLong, Example: baselineExample,
-		Args: cobra.MinimumNArgs(1), Annotations: map[string]string{usesSettings: "yes"},
+		Args: takes(-1, baselineWants), Annotations: map[string]string{usesSettings: "yes"},
 		RunE: func(c *cobra.Command, args []string) error {
 			set, err := loadRules(config)
 			if err != nil {
@@ -62,7 +62,7 @@ func (a *app) diffCommand() *cobra.Command {
 	var format, failOn, confidence, config string
 	c := &cobra.Command{
 		Use: "diff OLD NEW", Short: diffShort, Long: diffLong, Example: diffExample,
-		Args: cobra.ExactArgs(2), Annotations: map[string]string{usesSettings: "yes"},
+		Args: takes(2, diffWants), Annotations: map[string]string{usesSettings: "yes"},
 		RunE: func(c *cobra.Command, args []string) error {
 			if format != "text" && format != "json" {
 				return usage(unknownFormat, format, "text, json")

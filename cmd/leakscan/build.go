@@ -172,7 +172,7 @@ func (a *app) buildCommands() []*cobra.Command {
 		Use: "run [FLAG]... -- COMMAND [ARGUMENT]...", Short: runShort, Long: runLong, Example: runExample,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("%s\n%s", noCommand, fmt.Sprintf(seeHelp, "leakscan run"))
+				return misused(c, noCommand)
 			}
 			return a.wrap(c.Context(), &f, nil, args, nil, nil)
 		},
@@ -305,7 +305,7 @@ func (a *app) gateCommand() *cobra.Command {
 	var listen, upstream string
 	c := &cobra.Command{
 		Use: "gate --listen unix://PATH --upstream ADDRESS", Short: gateShort, Long: gateLong, Example: gateExample,
-		Args: cobra.NoArgs,
+		Args: takesNone,
 		RunE: func(c *cobra.Command, _ []string) error { return a.gate(c.Context(), &f, listen, upstream) },
 	}
 	f.register(c.Flags(), "")
@@ -385,7 +385,7 @@ func (a *app) listen(addr string) (net.Listener, error) {
 func (a *app) stepCommand() *cobra.Command {
 	o := step.Options{Root: "/", Version: leakscan.Version()}
 	c := &cobra.Command{
-		Use: "build-step", Hidden: true, Args: cobra.NoArgs,
+		Use: "build-step", Hidden: true, Args: takesNone,
 		RunE: func(c *cobra.Command, _ []string) error { return step.Run(c.Context(), o) },
 	}
 	c.Flags().BoolVar(&o.Dedupe, "dedupe", false, "")

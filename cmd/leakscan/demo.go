@@ -20,7 +20,7 @@ func (a *app) demoCommand() *cobra.Command {
 	var f scanFlags
 	var save string
 	c := &cobra.Command{
-		Use: "demo", Short: demoShort, Long: demoLong, Args: cobra.NoArgs,
+		Use: "demo", Short: demoShort, Long: demoLong, Args: takesNone,
 		RunE: func(c *cobra.Command, _ []string) error {
 			image := testimage.DockerArchive(testimage.Leaky("demo:latest").Build())
 			name := "demo.tar"

@@ -12,12 +12,7 @@ func (a *app) extractCommand() *cobra.Command {
 	var force bool
 	c := &cobra.Command{
 		Use: "extract IMAGE WHERE", Short: extractShort, Long: extractLong, Example: extractExample,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 2 {
-				return usage(wantTwo)
-			}
-			return nil
-		},
+		Args: takes(2, wantTwo),
 		RunE: func(c *cobra.Command, args []string) error {
 			o := f.options(a)
 			if err := o.Validate(); err != nil {

@@ -17,12 +17,12 @@ const pluginName = "docker-leakscan"
 func (a *app) installCommands() []*cobra.Command {
 	var dockerBuild bool
 	install := &cobra.Command{
-		Use: "install", Short: installShort, Long: installLong, Example: installExample, Args: cobra.NoArgs,
+		Use: "install", Short: installShort, Long: installLong, Example: installExample, Args: takesNone,
 		RunE: func(*cobra.Command, []string) error { return a.install(dockerBuild) },
 	}
 	install.Flags().BoolVar(&dockerBuild, "docker-build", false, "make docker build itself go through leakscan")
 	uninstall := &cobra.Command{
-		Use: "uninstall", Short: uninstallShort, Long: uninstallLong, Args: cobra.NoArgs,
+		Use: "uninstall", Short: uninstallShort, Long: uninstallLong, Args: takesNone,
 		RunE: func(*cobra.Command, []string) error { return a.uninstall() },
 	}
 	return []*cobra.Command{install, uninstall}

@@ -117,19 +117,6 @@ func (a *app) catch(cancel func()) (stop func()) {
 	return func() { signal.Stop(pipe); signal.Stop(ch); close(ch) }
 }
 
-// usageError is a mistake in how the command was called.
-type usageError struct{ error }
-
-func usage(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
-
-// suggesting adds to a message the name that may have been meant; "": none.
-func suggesting(msg, near string) string {
-	if near != "" {
-		msg += fmt.Sprintf(didYouMean, near)
-	}
-	return msg
-}
-
 // complain writes an error to the standard error, made safe for a terminal.
 func (a *app) complain(err error) {
 	lines := strings.Split(err.Error(), "\n")
@@ -170,12 +157,13 @@ func (a *app) rootCommand() *cobra.Command {
 	root.AddCommand(a.checkCommand(), a.explainCommand(), a.extractCommand(), a.rulesCommand(), a.whyCommand(), a.demoCommand(), a.versionCommand(), a.baselineCommand(), a.diffCommand(), a.configCommand())
 	root.AddCommand(a.buildCommands()...)
 	root.AddCommand(a.installCommands()...)
+	ownWords(root)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SilenceErrors = true
 	root.SilenceUsage = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usage("%v\n%s", err, fmt.Sprintf(seeHelp, c.CommandPath()))
+		return misused(c, err.Error())
 	})
 	root.PersistentPreRunE = func(c *cobra.Command, args []string) error {
 		a.args = args

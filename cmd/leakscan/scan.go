@@ -88,7 +88,7 @@ func (a *app) scanCommand() *cobra.Command {
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("%s\n%s", noImage, fmt.Sprintf(seeHelp, "leakscan"))
+				return misused(c, noImage)
 			}
 			return a.report(c.Context(), &f, func(o leakscan.Options) (*report.Report, error) {
 				return leakscan.Scan(c.Context(), args, o)

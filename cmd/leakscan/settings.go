@@ -422,10 +422,11 @@ func (a *app) put(text []byte) error {
 }
 
 func (a *app) configCommand() *cobra.Command {
-	c := &cobra.Command{Use: "config", Short: configShort, Long: configLong, Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "config", Short: configShort, Long: configLong}
+	group(c)
 	var f scanFlags
 	show := &cobra.Command{
-		Use: "show", Short: configShowShort, Args: cobra.NoArgs, Annotations: map[string]string{usesSettings: "yes"},
+		Use: "show", Short: configShowShort, Args: takesNone, Annotations: map[string]string{usesSettings: "yes"},
 		RunE: func(c *cobra.Command, _ []string) error {
 			file := configNone
 			if a.settings != nil {
@@ -472,7 +473,7 @@ func (a *app) configCommand() *cobra.Command {
 	f.register(show.Flags())
 	show.Flags().StringVar(&f.config, "config", "", configUsage)
 	schema := &cobra.Command{
-		Use: "schema", Short: configSchemaShort, Args: cobra.NoArgs,
+		Use: "schema", Short: configSchemaShort, Args: takesNone,
 		RunE: func(*cobra.Command, []string) error {
 			return a.put([]byte(settingsSchema))
 		},

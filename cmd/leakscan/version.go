@@ -13,7 +13,7 @@ import (
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: versionShort, Args: cobra.NoArgs,
+		Use: "version", Short: versionShort, Args: takesNone,
 		RunE: func(*cobra.Command, []string) error {
 			fmt.Fprintf(a.stdout, "leakscan %s\n", leakscan.Version())
 			if info, ok := debug.ReadBuildInfo(); ok {

@@ -17,12 +17,7 @@ func (a *app) whyCommand() *cobra.Command {
 	var config string
 	c := &cobra.Command{
 		Use: "why IMAGE PATH[:LINE]", Short: whyShort, Long: whyLong, Example: whyExample,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 2 {
-				return usage(whyWants)
-			}
-			return nil
-		},
+		Args: takes(2, whyWants),
 		RunE: func(c *cobra.Command, args []string) error {
 			o := leakscan.Options{Open: f.options(a)}
 			var err error

@@ -172,6 +172,10 @@ rules does. Without an ID, it lists the checks.`
 	versionShort = "Show the version of leakscan and of its rules"
 
 	seeHelp           = "See %s --help."
+	takesNoArgument   = "%s takes no argument, and was given %s"
+	noSuchCommand     = "there is no command %s"
+	baselineWants     = "which image? Try: leakscan baseline IMAGE -o FILE"
+	diffWants         = "which two? Try: leakscan diff OLD NEW"
 	noImage           = "which image? Try: leakscan IMAGE, or leakscan demo"
 	unknownFormat     = "unknown format %q for -o: want one of %s"
 	twoOnStdout       = "-o %s and -o %s would both go to the standard output: give one of them a file, as in -o %s=FILE"
