@@ -140,7 +140,7 @@ func (a *app) ownFlags(args []string, f *gateFlags) (rest []string, err error) {
 		}
 	}
 	if err := fs.Parse(own); err != nil {
-		return nil, usage("%v", err)
+		return nil, usage("%s", badFlag(fs, err))
 	}
 	return rest, a.fromEnv(fs)
 }

@@ -163,7 +163,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SilenceErrors = true
 	root.SilenceUsage = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return misused(c, err.Error())
+		return misused(c, badFlag(c.Flags(), err))
 	})
 	root.PersistentPreRunE = func(c *cobra.Command, args []string) error {
 		a.args = args

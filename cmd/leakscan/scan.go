@@ -91,7 +91,11 @@ func (a *app) scanCommand() *cobra.Command {
 				return misused(c, noImage)
 			}
 			return a.report(c.Context(), &f, func(o leakscan.Options) (*report.Report, error) {
-				return leakscan.Scan(c.Context(), args, o)
+				rep, err := leakscan.Scan(c.Context(), args, o)
+				if err == nil {
+					takenForImage(c, args, rep)
+				}
+				return rep, err
 			})
 		},
 	}

@@ -1,11 +1,16 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/leakscan/leakscan/report"
 	"github.com/leakscan/leakscan/rules"
 )
 
@@ -25,6 +30,50 @@ func suggesting(msg, near string) string {
 		msg += fmt.Sprintf(didYouMean, near)
 	}
 	return msg
+}
+
+// badFlag is what is wrong with flags, with the one that may have been meant.
+func badFlag(fs *pflag.FlagSet, err error) string {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return err.Error()
+	}
+	var names []string
+	fs.VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	// -fail-on is taken for shorthands.
+	near := rules.Nearest(cmp.Or(unknown.GetSpecifiedShortnames(), unknown.GetSpecifiedName()), names)
+	if near != "" {
+		near = "--" + near
+	}
+	return suggesting(err.Error(), near)
+}
+
+// takenForImage adds to the report of a scan that its first argument, of which
+// there is no image, may have been meant for a command.
+func takenForImage(c *cobra.Command, args []string, rep *report.Report) {
+	word := args[0]
+	i := slices.IndexFunc(rep.Gaps, func(g report.Gap) bool { return g.Image == nil && g.Blob == word && g.Tried != nil })
+	if i < 0 || strings.ContainsAny(word, "/:.@") {
+		return
+	}
+	more := ""
+	if near := rules.Nearest(word, commandsOf(c)); word == "scan" {
+		image := "IMAGE"
+		// A name is told as the report tells it, which may have masked it.
+		if len(args) > 1 && slices.ContainsFunc(rep.Images, func(img report.Image) bool { return img.Reference == args[1] }) {
+			image = args[1]
+		}
+		more = fmt.Sprintf(noCommandScan, image)
+	} else if near != "" && near != word {
+		more = suggesting(fmt.Sprintf(noSuchCommand, word), near)
+	}
+	if more != "" {
+		rep.Gaps[i].Reason += fmt.Sprintf(andThereIs, more)
+	}
 }
 
 // nameOf is a command without the name of the program.

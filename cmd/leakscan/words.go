@@ -174,6 +174,8 @@ rules does. Without an ID, it lists the checks.`
 	seeHelp           = "See %s --help."
 	takesNoArgument   = "%s takes no argument, and was given %s"
 	noSuchCommand     = "there is no command %s"
+	noCommandScan     = "there is no command scan: leakscan %s"
+	andThereIs        = ", and %s"
 	baselineWants     = "which image? Try: leakscan baseline IMAGE -o FILE"
 	diffWants         = "which two? Try: leakscan diff OLD NEW"
 	noImage           = "which image? Try: leakscan IMAGE, or leakscan demo"
