@@ -27,6 +27,10 @@ func (a *app) baselineCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			open, err := f.options(a)
+			if err != nil {
+				return err
+			}
 			out := &output{file: file}
 			if file != "" && file != "-" {
 				if err := out.open(); err != nil {
@@ -34,7 +38,7 @@ func (a *app) baselineCommand() *cobra.Command {
 				}
 				defer out.abandon()
 			}
-			rep, err := leakscan.Scan(c.Context(), args, leakscan.Options{Open: f.options(a), Rules: set})
+			rep, err := leakscan.Scan(c.Context(), args, leakscan.Options{Open: open, Rules: set})
 			if err != nil {
 				return &usageError{err}
 			}
@@ -65,9 +69,9 @@ func (a *app) diffCommand() *cobra.Command {
 		Args: takes(2, diffWants), Annotations: map[string]string{usesSettings: "yes"},
 		RunE: func(c *cobra.Command, args []string) error {
 			if format != "text" && format != "json" {
-				return usage(unknownFormat, format, "text, json")
+				return usage(unknownFormat, a.named("format"), format, "text, json")
 			}
-			threshold, err := thresholdOf(failOn, confidence)
+			threshold, err := a.thresholdOf("", failOn, confidence)
 			if err != nil {
 				return err
 			}
@@ -75,7 +79,11 @@ func (a *app) diffCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o := leakscan.Options{Open: f.options(a), Rules: set}
+			open, err := f.options(a)
+			if err != nil {
+				return err
+			}
+			o := leakscan.Options{Open: open, Rules: set}
 			old, err := a.reportOf(c.Context(), args[0], o)
 			if err != nil {
 				return err

@@ -29,6 +29,7 @@ import (
 // have the names below; among the arguments of docker build each begins with
 // --leakscan-, so that the others can be passed on untouched.
 type gateFlags struct {
+	prefix     string // of their names
 	failOn     string
 	confidence string
 	failOnBase string
@@ -40,6 +41,7 @@ type gateFlags struct {
 }
 
 func (f *gateFlags) register(fs *pflag.FlagSet, prefix string) {
+	f.prefix = prefix
 	fs.StringVar(&f.failOn, prefix+"fail-on", "medium", "stop a build with leaks of this `severity` and above: low, medium, high, critical, never")
 	fs.StringVar(&f.confidence, prefix+"min-confidence", "medium", "and of this `confidence` and above: low, medium, high")
 	fs.StringVar(&f.failOnBase, prefix+"fail-on-base", "never", "the same for what others have made: base images, and the trees of package managers")
@@ -53,23 +55,23 @@ func (f *gateFlags) register(fs *pflag.FlagSet, prefix string) {
 // options are the flags as the gate has them.
 func (f *gateFlags) options(a *app) (gate.Options, error) {
 	o := gate.Options{Version: leakscan.Version(), Scanner: f.scanner, Attest: f.attest, FailOn: report.Severity(f.failOn), FailOnBase: report.Severity(f.failOnBase)}
-	threshold, err := thresholdOf(f.failOn, f.confidence)
+	threshold, err := a.thresholdOf(f.prefix, f.failOn, f.confidence)
 	if err != nil {
 		return o, err
 	}
 	o.MinConfidence = threshold.Confidence
 	if o.FailOnBase != "never" && o.FailOnBase.Rank() < 1 {
-		return o, usage(unknownLevel, o.FailOnBase)
+		return o, usage(unknownLevel, a.named(f.prefix+"fail-on-base"), o.FailOnBase)
 	}
 	switch f.onError {
 	case "stop":
 	case "warn":
 		o.LetThrough = true
 	default:
-		return o, usage(unknownOnError, f.onError)
+		return o, usage(unknownOnError, a.named(f.prefix+"on-error"), f.onError)
 	}
 	if !slices.Contains([]string{"stop", "warn", "off"}, f.check) {
-		return o, usage(unknownCheck, f.check)
+		return o, usage(unknownCheck, a.named(f.prefix+"check"), f.check)
 	}
 	if o.Rules, err = loadRules(f.config); err != nil {
 		return o, err

@@ -80,11 +80,11 @@ func (a *app) check(ctx context.Context, f *checkFlags, args []string) error {
 	failOn := report.Severity(f.failOn)
 	switch {
 	case failOn != "never" && failOn.Rank() < 1:
-		return usage(unknownLevel, f.failOn)
+		return usage(unknownLevel, a.named("fail-on"), f.failOn)
 	case !slices.Contains([]string{"", "auto", "always", "never"}, f.color):
-		return usage(unknownColor, f.color)
+		return usage(unknownColor, a.named("color"), f.color)
 	case f.workers < 0:
-		return usage(badWorkers, f.workers)
+		return usage(badWorkers, a.named("workers"), f.workers)
 	case f.diff && !f.fix:
 		f.fix = true
 	}

@@ -14,9 +14,9 @@ func (a *app) extractCommand() *cobra.Command {
 		Use: "extract IMAGE WHERE", Short: extractShort, Long: extractLong, Example: extractExample,
 		Args: takes(2, wantTwo),
 		RunE: func(c *cobra.Command, args []string) error {
-			o := f.options(a)
-			if err := o.Validate(); err != nil {
-				return &usageError{err}
+			o, err := f.options(a)
+			if err != nil {
+				return err
 			}
 			if file == "" {
 				if isTerminal(a.stdout) && !force {
@@ -33,7 +33,7 @@ func (a *app) extractCommand() *cobra.Command {
 				return usage(cannotWrite, file, err)
 			}
 			defer out.abandon()
-			err := leakscan.Extract(c.Context(), args[0], args[1], o, out.temp)
+			err = leakscan.Extract(c.Context(), args[0], args[1], o, out.temp)
 			if err == nil {
 				err = out.commit()
 			}

@@ -37,14 +37,14 @@ type app struct {
 	getenv         func(string) string
 	environ        func() []string
 	code           int
-	settings       *settings       // of a scan; nil: there is no file of them
-	fromOutside    map[string]bool // flags that the command line or a variable has set
-	args           []string        // of the command
-	signal         atomic.Int32    // that ended it; 0: none
+	settings       *settings         // of a scan; nil: there is no file of them
+	origins        map[string]origin // of the flags that a variable or the settings have set
+	args           []string          // of the command
+	signal         atomic.Int32      // that ended it; 0: none
 }
 
 func run(args []string) int {
-	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, environ: os.Environ}
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, environ: os.Environ, origins: map[string]origin{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	defer a.catch(cancel)()
@@ -148,6 +148,7 @@ func (a *app) fromEnv(fs *pflag.FlagSet) error {
 				first = usage("%s=%q is no value for --%s, which is of type %s", key, value, f.Name, f.Value.Type())
 			}
 		}
+		a.origins[f.Name] = origin{where: key}
 	})
 	return first
 }
@@ -171,11 +172,37 @@ func (a *app) rootCommand() *cobra.Command {
 		if err := a.fromEnv(c.Flags()); err != nil {
 			return err
 		}
-		a.fromOutside = map[string]bool{}
-		c.Flags().Visit(func(f *pflag.Flag) { a.fromOutside[f.Name] = true })
 		return a.fromSettings(c)
 	}
 	return root
+}
+
+// origin is where a flag that is not on the command line has its value from.
+type origin struct {
+	where string // a variable, or a file and a line
+	file  bool
+}
+
+// named is a flag as a message about its value calls it: by where that is from.
+func (a *app) named(flag string) string {
+	switch o := a.origins[flag]; {
+	case o.file:
+		return o.where + ": " + flag
+	case o.where != "":
+		return o.where
+	case flag == "output" || flag == "format":
+		return "-o"
+	}
+	return "--" + flag
+}
+
+// from is a message about a flag, behind where its value is from if that is not the
+// command line.
+func (a *app) from(flag, msg string) string {
+	if o := a.origins[flag]; o.where != "" {
+		return o.where + ": " + msg
+	}
+	return msg
 }
 
 // warnOfVariables tells of LEAKSCAN_ variables that no command has a flag for:

@@ -40,7 +40,8 @@ const (
 // is drawn has no use.
 const tellEvery = 100 * time.Millisecond
 
-func newProgress(mode string, stderr *os.File) (*progress, error) {
+// newProgress makes one; name is what the flag is called in messages.
+func newProgress(mode, name string, stderr *os.File) (*progress, error) {
 	switch progressui.DisplayMode(mode) {
 	case progressui.QuietMode:
 		return nil, nil
@@ -50,11 +51,11 @@ func newProgress(mode string, stderr *os.File) (*progress, error) {
 		}
 	case progressui.TtyMode, progressui.PlainMode, progressui.RawJSONMode:
 	default:
-		return nil, usage(unknownProgress, mode)
+		return nil, usage(unknownProgress, name, mode)
 	}
 	display, err := progressui.NewDisplay(stderr, progressui.DisplayMode(mode), progressui.WithPhase(progressPhase))
 	if err != nil {
-		return nil, usage(noTerminal, mode)
+		return nil, usage(noTerminal, name, mode)
 	}
 	p := &progress{status: make(chan *client.SolveStatus, 64), ended: make(chan struct{})}
 	go func() {

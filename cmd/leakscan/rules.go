@@ -45,7 +45,7 @@ func (a *app) rulesCommand() *cobra.Command {
 		Use: "rules [ID...]", Short: rulesShort, Long: rulesLong, Example: rulesExample,
 		RunE: func(_ *cobra.Command, ids []string) error {
 			if format != "text" && format != "json" {
-				return usage(unknownFormat, format, "text, json")
+				return usage(unknownFormat, a.named("format"), format, "text, json")
 			}
 			set, err := loadRules(config)
 			if err == nil && set == nil {

@@ -56,8 +56,12 @@ func (f *openFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.insecure, "insecure", false, "allow plain HTTP and unverified TLS to registries")
 }
 
-func (f *openFlags) options(a *app) layerwalk.Options {
-	return layerwalk.Options{Platform: f.platform, Insecure: f.insecure, Stdin: a.stdin, Getenv: a.getenv}
+func (f *openFlags) options(a *app) (layerwalk.Options, error) {
+	o := layerwalk.Options{Platform: f.platform, Insecure: f.insecure, Stdin: a.stdin, Getenv: a.getenv}
+	if err := o.Validate(); err != nil {
+		return o, usage("%s", a.from("platform", err.Error()))
+	}
+	return o, nil
 }
 
 func (f *scanFlags) register(fs *pflag.FlagSet) {
@@ -115,26 +119,30 @@ type output struct {
 // report checks the flags, scans, writes what was asked for and sets the exit
 // code.
 func (a *app) report(ctx context.Context, f *scanFlags, scan func(leakscan.Options) (*report.Report, error)) error {
-	threshold, err := thresholdOf(f.failOn, f.minConfidence)
+	threshold, err := a.thresholdOf("", f.failOn, f.minConfidence)
+	if err != nil {
+		return err
+	}
+	open, err := f.options(a)
 	if err != nil {
 		return err
 	}
 	if f.failOnBase != "" {
 		if threshold.Base = report.Severity(f.failOnBase); threshold.Base != "never" && threshold.Base.Rank() < 1 {
-			return usage(unknownBaseLevel, f.failOnBase)
+			return usage(unknownLevel, a.named("fail-on-base"), f.failOnBase)
 		}
 	}
 	switch {
 	case f.failOnBase != "" && f.base == "":
 		return usage(baseNotNamed)
 	case f.workers < 0:
-		return usage(badWorkers, f.workers)
+		return usage(badWorkers, a.named("workers"), f.workers)
 	case f.maxBytes <= 0:
-		return usage(badBytes, f.maxBytes)
+		return usage(badBytes, a.named("max-layer-bytes"), f.maxBytes)
 	case !slices.Contains([]string{"", "terminal", "force"}, f.show):
-		return usage(unknownShow, f.show)
+		return usage(unknownShow, a.named("show-secrets"), f.show)
 	case !slices.Contains([]string{"auto", "always", "never"}, f.color):
-		return usage(unknownColor, f.color)
+		return usage(unknownColor, a.named("color"), f.color)
 	}
 	set, err := loadRules(f.config)
 	if err != nil {
@@ -157,14 +165,14 @@ func (a *app) report(ctx context.Context, f *scanFlags, scan func(leakscan.Optio
 	if f.show == "terminal" && (!stdoutTTY || outs[0].file != "") {
 		return usage(showNeedsTTY)
 	}
-	o := leakscan.Options{Open: f.options(a), Rules: set, Workers: f.workers, MaxBytes: f.maxBytes, NoUnpack: f.noUnpack}
+	o := leakscan.Options{Open: open, Rules: set, Workers: f.workers, MaxBytes: f.maxBytes, NoUnpack: f.noUnpack}
 	if f.show != "" || dockerfile != nil {
 		o.Secrets = &leakscan.Vault{}
 	}
 	if f.progress == "auto" && slices.ContainsFunc(outs, func(out *output) bool { return out.format == "jsonl" && isTerminal(out.sink(a)) }) {
 		f.progress = "quiet" // it would draw over the lines
 	}
-	show, err := newProgress(f.progress, a.stderr)
+	show, err := newProgress(f.progress, a.named("progress"), a.stderr)
 	if err != nil {
 		return err
 	}
@@ -231,14 +239,14 @@ func (a *app) report(ctx context.Context, f *scanFlags, scan func(leakscan.Optio
 	return errors.Join(failed...)
 }
 
-// thresholdOf reads --fail-on and --min-confidence.
-func thresholdOf(failOn, confidence string) (report.Threshold, error) {
+// thresholdOf reads --fail-on and --min-confidence, whose names have the prefix.
+func (a *app) thresholdOf(prefix, failOn, confidence string) (report.Threshold, error) {
 	t := report.Threshold{Severity: report.Severity(failOn), Confidence: report.Confidence(confidence)}
 	if t.Severity != "never" && t.Severity.Rank() < 1 {
-		return t, usage(unknownLevel, failOn)
+		return t, usage(unknownLevel, a.named(prefix+"fail-on"), failOn)
 	}
 	if t.Confidence.Rank() < 1 {
-		return t, usage(unknownConfidence, confidence)
+		return t, usage(unknownConfidence, a.named(prefix+"min-confidence"), confidence)
 	}
 	return t, nil
 }
@@ -255,20 +263,20 @@ func (a *app) outputs(specs, formats []string) ([]*output, error) {
 	for _, s := range specs {
 		format, file, _ := strings.Cut(s, "=")
 		if !slices.Contains(formats, format) {
-			return nil, usage("%s", suggesting(fmt.Sprintf(unknownFormat, format, strings.Join(formats, ", ")), rules.Nearest(format, formats)))
+			return nil, usage("%s", suggesting(fmt.Sprintf(unknownFormat, a.named("output"), format, strings.Join(formats, ", ")), rules.Nearest(format, formats)))
 		}
 		o := &output{format: format, file: file}
 		if file == "" || file == "-" {
 			o.file = ""
 			if std != nil {
-				return nil, usage(twoOnStdout, std.format, format, format)
+				return nil, usage("%s", a.from("output", fmt.Sprintf(twoOnStdout, std.format, format, format)))
 			}
 			std = o
 			continue
 		}
 		for _, other := range outs {
 			if sameFile(other.file, file) {
-				return nil, usage(twoInFile, other.format, format, file)
+				return nil, usage("%s", a.from("output", fmt.Sprintf(twoInFile, other.format, format, file)))
 			}
 		}
 		outs = append(outs, o)

@@ -313,6 +313,7 @@ func (a *app) fromSettings(c *cobra.Command) error {
 				return usage("%s:%d: this is no value for %s, which is of type %s", file, s.lines[name], name, f.Value.Type())
 			}
 		}
+		a.origins[f.Name] = origin{where: fmt.Sprintf("%s:%d", file, s.lines[name]), file: true}
 	}
 	a.settings = s
 	return nil
@@ -442,11 +443,9 @@ func (a *app) configCommand() *cobra.Command {
 					return
 				}
 				from := "default"
-				switch {
-				case a.settings != nil && a.settings.lines[name] > 0 && fl.Changed && !a.fromOutside[fl.Name]:
-					from = fmt.Sprintf("%s:%d", a.settings.file, a.settings.lines[name])
-				case a.fromOutside[fl.Name] && a.getenv(variable(fl)) != "":
-					from = variable(fl)
+				switch o := a.origins[fl.Name]; {
+				case o.where != "":
+					from = o.where
 				case fl.Changed:
 					from = "--" + fl.Name
 				}

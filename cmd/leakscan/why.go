@@ -19,8 +19,11 @@ func (a *app) whyCommand() *cobra.Command {
 		Use: "why IMAGE PATH[:LINE]", Short: whyShort, Long: whyLong, Example: whyExample,
 		Args: takes(2, whyWants),
 		RunE: func(c *cobra.Command, args []string) error {
-			o := leakscan.Options{Open: f.options(a)}
-			var err error
+			open, err := f.options(a)
+			if err != nil {
+				return err
+			}
+			o := leakscan.Options{Open: open}
 			if o.Rules, err = loadRules(config); err != nil {
 				return err
 			}
