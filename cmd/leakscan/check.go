@@ -251,6 +251,5 @@ func (a *app) explain(id string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(a.stdout, p.Terminal())
-	return err
+	return a.put([]byte(p.Terminal()))
 }

@@ -22,7 +22,7 @@ func (a *app) extractCommand() *cobra.Command {
 				if isTerminal(a.stdout) && !force {
 					return usage(terminalRefused)
 				}
-				if err := leakscan.Extract(c.Context(), args[0], args[1], o, a.stdout); err != nil {
+				if err := leakscan.Extract(c.Context(), args[0], args[1], o, putter{a.stdout}); err != nil {
 					a.code = exitIncomplete
 					return err
 				}

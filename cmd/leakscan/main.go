@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -61,7 +62,9 @@ func run(args []string) int {
 	}
 	root.SetArgs(args)
 	if err := root.ExecuteContext(ctx); err != nil {
-		a.complain(err)
+		if !errors.Is(err, errReaderGone) {
+			a.complain(err)
+		}
 		var u *usageError
 		switch {
 		case errors.As(err, &u):
@@ -126,12 +129,44 @@ func (a *app) complain(err error) {
 	fmt.Fprintf(a.stderr, "leakscan: %s\n", strings.Join(lines, "\n  "))
 }
 
+// put writes to the standard output.
+func (a *app) put(text []byte) error {
+	_, err := a.stdout.Write(text)
+	return cannotPut(err)
+}
+
+// errReaderGone is that nobody reads the standard output any more, as with head:
+// the exit status tells it, and nothing else does.
+var errReaderGone = errors.New("nobody reads the standard output")
+
+// cannotPut is what an error of writing to the standard output comes to.
+func cannotPut(err error) error {
+	switch {
+	case errors.Is(err, syscall.EPIPE):
+		return errReaderGone
+	case err != nil:
+		return fmt.Errorf(cannotWrite, "the standard output", err)
+	}
+	return nil
+}
+
+// putter is the standard output for those that write other things as well.
+type putter struct{ f *os.File }
+
+func (p putter) Write(text []byte) (int, error) {
+	n, err := p.f.Write(text)
+	return n, cannotPut(err)
+}
+
+// flagsOnly are flags that no variable sets.
+var flagsOnly = [...]string{"help", "version"}
+
 // fromEnv gives every flag that was not set on the command line the value of
 // its variable: LEAKSCAN_FAIL_ON for --fail-on. An empty one counts as unset.
 func (a *app) fromEnv(fs *pflag.FlagSet) error {
 	var first error
 	fs.VisitAll(func(f *pflag.Flag) {
-		if f.Changed || f.Name == "help" || first != nil {
+		if f.Changed || slices.Contains(flagsOnly[:], f.Name) || first != nil {
 			return
 		}
 		key := variable(f)
@@ -167,6 +202,9 @@ func (a *app) rootCommand() *cobra.Command {
 		return misused(c, badFlag(c.Flags(), err))
 	})
 	root.PersistentPreRunE = func(c *cobra.Command, args []string) error {
+		if c == root && c.Flags().Changed("version") {
+			return nil // whatever is set
+		}
 		a.args = args
 		a.warnOfVariables(root)
 		if err := a.fromEnv(c.Flags()); err != nil {
@@ -211,7 +249,7 @@ func (a *app) warnOfVariables(root *cobra.Command) {
 	known := map[string]bool{"LEAKSCAN_E2E": true, "LEAKSCAN_BENCH": true, "LEAKSCAN_CHROMIUM": true, "LEAKSCAN_SARIF": true, // of the tests
 		"LEAKSCAN_INSIDE": true} // set for what runs behind a gate
 	for _, c := range append(root.Commands(), root) {
-		c.Flags().VisitAll(func(f *pflag.Flag) { known[variable(f)] = true })
+		c.Flags().VisitAll(func(f *pflag.Flag) { known[variable(f)] = !slices.Contains(flagsOnly[:], f.Name) })
 	}
 	for _, v := range a.environ() {
 		if key, value, _ := strings.Cut(v, "="); value != "" && strings.HasPrefix(key, "LEAKSCAN_") && !known[key] {

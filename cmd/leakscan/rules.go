@@ -81,13 +81,10 @@ func (a *app) listRules(set *rules.Set, ids []string, format string, verbose boo
 	} else {
 		l.text()
 	}
-	if err == nil {
-		_, err = a.stdout.Write(l.out.Bytes())
-	}
 	if err != nil {
-		return fmt.Errorf(cannotWrite, "the standard output", err)
+		return err
 	}
-	return nil
+	return a.put(l.out.Bytes())
 }
 
 // explainRule shows the page of a rule.
@@ -103,8 +100,7 @@ func (a *app) explainRule(r *rules.Rule) error {
 	l.examples(labelFinds, p.Finds)
 	l.examples(labelPasses, p.Passes)
 	fmt.Fprintf(&l.out, "\n"+howRuleRuns+"\n", r.ID)
-	_, err := a.stdout.Write(l.out.Bytes())
-	return err
+	return a.put(l.out.Bytes())
 }
 
 // examples writes texts of several lines behind a label.

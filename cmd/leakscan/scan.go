@@ -86,11 +86,15 @@ func (f *scanFlags) register(fs *pflag.FlagSet) {
 
 func (a *app) scanCommand() *cobra.Command {
 	var f scanFlags
+	var version bool
 	c := &cobra.Command{
 		Use: "leakscan IMAGE...", Short: scanShort, Long: scanLong, Example: scanExample, Annotations: map[string]string{usesSettings: "yes"},
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(c *cobra.Command, args []string) error {
+			if version {
+				return a.version()
+			}
 			if len(args) == 0 {
 				return misused(c, noImage)
 			}
@@ -105,6 +109,7 @@ func (a *app) scanCommand() *cobra.Command {
 	}
 	f.register(c.Flags())
 	c.Flags().StringVar(&f.config, "config", "", configUsage)
+	c.Flags().BoolVar(&version, "version", false, "show the version, as leakscan version does")
 	return c
 }
 
@@ -218,7 +223,9 @@ func (a *app) report(ctx context.Context, f *scanFlags, scan func(leakscan.Optio
 		}
 		if err := a.write(out, rep, f.color, ro); err != nil {
 			a.code |= exitIncomplete
-			failed = append(failed, err)
+			if !errors.Is(err, errReaderGone) {
+				failed = append(failed, err)
+			}
 		}
 	}
 	if outs[0].file != "" || outs[0].format != "text" {
@@ -458,10 +465,7 @@ func rulePages(set *rules.Set) func(string) (report.RulePage, bool) {
 
 // render writes a result where it belongs; a file is whole, or is not there.
 func (a *app) render(o *output, color string, r rendering) error {
-	name, tty := "the standard output", isTerminal(a.stdout)
-	if o.temp != nil {
-		name, tty = o.file, false
-	}
+	tty := o.temp == nil && isTerminal(a.stdout)
 	b := bufio.NewWriterSize(o.sink(a), 64<<10)
 	width := 0
 	if tty {
@@ -476,8 +480,11 @@ func (a *app) render(o *output, color string, r rendering) error {
 	if err == nil {
 		err = o.commit()
 	}
-	if err != nil {
-		return fmt.Errorf(cannotWrite, name, err)
+	switch {
+	case err != nil && o.temp == nil:
+		return cannotPut(err)
+	case err != nil:
+		return fmt.Errorf(cannotWrite, o.file, err)
 	}
 	return nil
 }

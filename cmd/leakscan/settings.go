@@ -414,14 +414,6 @@ func (a *app) ignored(f *scanFlags) ([]ignore.Entry, error) {
 	return es, nil
 }
 
-// put writes to the standard output.
-func (a *app) put(text []byte) error {
-	if _, err := a.stdout.Write(text); err != nil {
-		return fmt.Errorf(cannotWrite, "the standard output", err)
-	}
-	return nil
-}
-
 func (a *app) configCommand() *cobra.Command {
 	c := &cobra.Command{Use: "config", Short: configShort, Long: configLong}
 	group(c)
