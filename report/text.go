@@ -889,8 +889,20 @@ func (p *printer) paint(style, s string) string {
 	return "\x1b[" + style + "m" + s + "\x1b[0m"
 }
 
+// maxAddress bounds the addresses that are not broken: who has a longer one in an
+// image does not get a line as long.
+const maxAddress = 300
+
+// IsAddress reports whether a word is a URL, which is of use only as a whole and so
+// is not broken over two lines, however long.
+func IsAddress(word string) bool {
+	word = strings.TrimLeft(word, `(<"'`)
+	return len(word) <= maxAddress && (strings.HasPrefix(word, "https://") || strings.HasPrefix(word, "http://"))
+}
+
 // wrap breaks escaped text at spaces into lines of at most cols columns, and a
-// word only where it is longer than a line. It gives at least one line.
+// word only where it is longer than a line and no address. It gives at least one
+// line.
 //
 // What fits is left as it is, runs of spaces and all.
 func wrap(s string, cols int) []string {
@@ -912,7 +924,7 @@ func wrap(s string, cols int) []string {
 		if used > 0 && used+1+n > cols {
 			flush()
 		}
-		for n > cols {
+		for n > cols && !IsAddress(word) {
 			part := head(word, cols)
 			if part == "" {
 				break

@@ -99,15 +99,23 @@ func TestColorChangesNoWord(t *testing.T) {
 
 func TestTextFitsWidth(t *testing.T) {
 	r := sample()
+	address := "https://docs.example.com/en/authentication/keeping-your-account-and-data-secure/managing-your-personal-access-tokens"
+	r.Findings[0].Revoke = "Delete it at " + address + " and make another."
 	for _, width := range []int{0, 1, 40, 64, 80, 100, 120, 200} {
 		want := max(width, minWidth)
 		if width == 0 {
 			want = defaultWidth
 		}
 		lines := strings.Split(text(t, r, TextOptions{Width: width}), "\n")
+		if !strings.Contains(strings.Join(lines, "\n"), address) {
+			t.Errorf("width %d: the address is broken", width)
+		}
 		for i, l := range lines {
 			if i >= len(lines)-2 || strings.HasPrefix(l, "  see it") || strings.HasPrefix(l, "  id ") {
 				continue // never cut
+			}
+			if words := strings.Fields(l); strings.HasSuffix(l, " "+address) && (len(words) == 1 || len(words) == 2 && words[0] == "revoke") {
+				continue // an address is on a line of its own, and whole
 			}
 			if n := Columns(l); n > want {
 				t.Errorf("width %d: %d columns: %s", width, n, l)
@@ -301,6 +309,9 @@ func TestWrap(t *testing.T) {
 		{`abc\x1bdef`, 5, `abc|\x1bd|ef`},
 		{"日本語テキスト", 5, "日本|語テ|キス|ト"},
 		{"x ::error::y", 10, `x|\x3a:error::y`},
+		{"see https://example.com/a-long-way now", 10, "see|https://example.com/a-long-way|now"},
+		{"(http://example.com/a-long-way)", 10, "(http://example.com/a-long-way)"},
+		{"a://b https://" + strings.Repeat("x", 300), 200, "a://b|https://" + strings.Repeat("x", 192) + "|" + strings.Repeat("x", 108)},
 		{"xxxx::error::y", 4, `xxxx|\x3a:er|ror:|:y`},
 	} {
 		if got := strings.Join(wrap(tt.in, tt.cols), "|"); got != tt.want {

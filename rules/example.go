@@ -36,6 +36,8 @@ func alphabet(class string) string {
 		return digit + "abcdef"
 	case "HEX":
 		return digit + "ABCDEF"
+	case "BECH32":
+		return "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"
 	case "alpha":
 		return lower + upper
 	case "alnum":

@@ -28,10 +28,11 @@ func (r *Rule) Page() Page {
 		Fix:    cmp.Or(r.Fix, "Give it to the container when it starts, or to the one build step that needs it, with RUN --mount=type=secret. A new tag does not unpublish the old layer."),
 		Docs:   r.Docs,
 	}
-	for _, e := range r.Hits {
+	hits, misses := r.Examples()
+	for _, e := range hits {
 		p.Finds = append(p.Finds, e.Shown())
 	}
-	for _, e := range r.Misses {
+	for _, e := range misses {
 		p.Passes = append(p.Passes, e.shown(true))
 	}
 	return p
@@ -43,11 +44,16 @@ func (e Example) Shown() string { return e.shown(false) }
 // shown is Shown; with how many characters the random parts have, if that is
 // what makes the difference.
 func (e Example) shown(lengths bool) string {
+	if e.Text == "" {
+		return e.Path // its name is all
+	}
 	text := placeholder.ReplaceAllStringFunc(e.Text, func(part string) string {
 		m := placeholder.FindStringSubmatch(part)
 		switch {
 		case part == "<>":
 			return ""
+		case alphabet(m[1]) != "" && m[2] == "1" && lengths:
+			return "…(1 character)"
 		case alphabet(m[1]) != "" && m[2] != "" && lengths:
 			return "…(" + m[2] + " characters)"
 		case m[1] == "uuid", alphabet(m[1]) != "" && m[2] != "":
@@ -55,6 +61,9 @@ func (e Example) shown(lengths bool) string {
 		}
 		return part
 	})
+	for strings.Contains(text, "……") { // of two alphabets
+		text = strings.ReplaceAll(text, "……", "…")
+	}
 	if strings.HasPrefix(text, "@") && !strings.ContainsAny(text, " \n") {
 		text = "(binary)"
 	}

@@ -340,9 +340,18 @@ func (l *listing) run(e *detect.Explanation) {
 // labelWidth is how far what follows a label is indented.
 const labelWidth = 12
 
-// field writes prose behind a label, broken at spaces; nothing if it is empty.
+// field writes prose behind a label, broken at spaces; nothing if it is empty. An
+// address is never broken.
 func (l *listing) field(label, text string) {
 	line := ""
+	write := func() {
+		if report.IsAddress(line) { // and nothing else: it has no blank if it is too long
+			l.out.WriteString("  " + report.Pad(label, labelWidth-2) + line + "\n")
+		} else {
+			l.lines(label, line)
+		}
+		label = ""
+	}
 	for word := range strings.FieldsSeq(report.Escape(text)) {
 		switch {
 		case line == "":
@@ -350,11 +359,11 @@ func (l *listing) field(label, text string) {
 		case report.Columns(line)+1+report.Columns(word) <= l.width-labelWidth:
 			line += " " + word
 		default:
-			l.lines(label, line)
-			label, line = "", word
+			write()
+			line = word
 		}
 	}
-	l.lines(label, line)
+	write()
 }
 
 // pattern is field for a pattern, which may be broken anywhere. What can't be

@@ -159,11 +159,13 @@ followed; 3 both; 64 wrong usage.`
   leakscan check --fix --diff
   leakscan check - < Dockerfile`
 
-	explainShort = "Explain a check or a rule, with a bad and a good example"
+	explainShort = "Explain a check or a rule, with examples"
 
 	explainLong = `explain says what a check of leakscan check looks for, why it matters, and how
-to mend it, with a bad and a good Dockerfile. Of a rule it shows what leakscan
-rules does. Without an ID, it lists the checks.`
+to mend it, with a bad and a good Dockerfile. Of a rule it says what the secret
+opens, how it gets into images, how to revoke it and how to keep it out, with
+examples of what is found and what is passed: "…" stands for random characters.
+Without an ID, it lists the checks.`
 
 	explainExample = `  leakscan explain
   leakscan explain arg-in-history github-pat`
