@@ -3,7 +3,9 @@ package check
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,8 +40,11 @@ func (c *checker) path(ctx context.Context, p string) error {
 		return c.build(ctx, inv)
 	}
 	info, err := os.Stat(p)
-	if err != nil {
-		return err
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("no such file or directory: %s", p)
+	case err != nil:
+		return fmt.Errorf("%s can't be read: %w", p, reason(err))
 	}
 	if info.IsDir() {
 		inv.Context = p
@@ -53,6 +58,15 @@ func (c *checker) path(ctx context.Context, p string) error {
 	}
 	inv.Dockerfile, inv.Context = p, filepath.Dir(p)
 	return c.build(ctx, inv)
+}
+
+// reason is what went wrong, without the name of the file.
+func reason(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
 }
 
 // driver is a kind of file that drives builds.

@@ -227,7 +227,7 @@ const (
 	labelFinds  = "found"
 	labelPasses = "passed"
 	howRuleRuns = "leakscan rules %s says how it is matched."
-	whyShort    = "say what each rule did in a file of an image, and why"
+	whyShort    = "Say what each rule did in a file of an image, and why"
 	whyLong     = `why scans one file of an image, or one field of its config, and lists the rules that
 looked at it, by line: what was tried, found, dropped (and which condition does not
 hold), lowered to info, or left to another rule. It shows no secret.`
