@@ -64,15 +64,31 @@ func (e *Entry) Set(key, value string) error {
 	return nil
 }
 
-// Check says what is wrong with an entry.
-func (e *Entry) Check() error {
+// Pair writes a field of an entry as an ignore file has it.
+func Pair(key, value string) string {
+	if strings.ContainsAny(value, " \t#\"") {
+		value = strconv.Quote(value)
+	}
+	return key + "=" + value
+}
+
+// YAML writes a field of an entry as the settings have it.
+func YAML(key, value string) string {
+	if strings.ContainsAny(value, "*\"#:") {
+		value = strconv.Quote(value)
+	}
+	return key + ": " + value
+}
+
+// Check says what is wrong with an entry; field writes what it advises.
+func (e *Entry) Check(field func(key, value string) string) error {
 	switch {
 	case e.Fingerprint == "" && e.Rule == "":
-		return fmt.Errorf("it has no fingerprint and no rule: give one, as a finding shows them; rule=* is every rule")
+		return fmt.Errorf("it has no fingerprint and no rule: give one, as a finding shows them; %s is every rule", field("rule", "*"))
 	case e.Fingerprint != "" && e.Rule+e.Path+e.Image != "":
 		return fmt.Errorf("it has a fingerprint, which says all: leave rule, path and image out")
 	case e.Reason == "":
-		return fmt.Errorf(`it has no reason: say why it does not count, as in reason="revoked in March"`)
+		return fmt.Errorf("it has no reason: say why it does not count, as in %s", field("reason", "revoked in March"))
 	}
 	if e.Until != "" {
 		if _, err := time.Parse(time.DateOnly, e.Until); err != nil {
@@ -113,7 +129,7 @@ func Parse(name string, text []byte) ([]Entry, error) {
 			}
 		}
 		if err == nil {
-			err = e.Check()
+			err = e.Check(Pair)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Sprintf("%s: %v", from, err))
@@ -210,8 +226,9 @@ func known(file, fingerprint string) Entry {
 }
 
 // Apply marks the locations that do not count, and notes the entries that have
-// expired or fit nothing. now is the day on which it is asked.
-func Apply(r *report.Report, es []Entry, now time.Time) {
+// expired or fit nothing. now is the day on which it is asked, ids are the rules
+// that there are.
+func Apply(r *report.Report, es []Entry, now time.Time, ids []string) {
 	byFingerprint := map[string]*Entry{}
 	var matchers []*matcher
 	day := now.Format(time.DateOnly)
@@ -266,11 +283,39 @@ func Apply(r *report.Report, es []Entry, now time.Time) {
 		}
 	}
 	for i := range es {
-		if e := &es[i]; !used[e] && !e.Quiet && r.Complete {
-			r.Notes = append(r.Notes, report.Note{Text: fmt.Sprintf("%s: the entry for %s fits no finding: take it out", e.From, e.what())})
+		e := &es[i]
+		if used[e] || e.Quiet {
+			continue
+		}
+		mistake := e.mistake(ids)
+		if mistake == "" && r.Complete {
+			mistake = "take it out"
+		}
+		if mistake != "" {
+			r.Notes = append(r.Notes, report.Note{Text: fmt.Sprintf("%s: the entry for %s fits no finding: %s", e.From, e.what(), mistake)})
 		}
 	}
 	r.Sort()
+}
+
+// fingerprintForm is that of report.Location.Fingerprint.
+var fingerprintForm = regexp.MustCompile(`^[0-9a-f]{24}$`)
+
+// mistake is why an entry can't fit anything; "": it can.
+func (e *Entry) mistake(ids []string) string {
+	switch {
+	case e.Fingerprint != "" && !fingerprintForm.MatchString(e.Fingerprint):
+		return "it is malformed: a fingerprint has 24 characters, 0-9 and a-f, and is the last line of a finding"
+	case e.Fingerprint != "":
+		return ""
+	}
+	if rule := glob(e.Rule); slices.ContainsFunc(ids, rule.MatchString) {
+		return ""
+	}
+	if near := rules.Nearest(e.Rule, ids); near != "" {
+		return fmt.Sprintf("there is no rule %s; did you mean %s?", e.Rule, near)
+	}
+	return "there is no such rule"
 }
 
 // what is an entry in a few words.

@@ -40,7 +40,11 @@ func TestApply(t *testing.T) {
 		{"a name inside of the archive", `rule=* image=team/evil reason=x`, "", report.Leaks, ""},
 		{"expired", `rule=* reason=x until=2026-11-21`, "", report.Leaks, "expired on 2026-11-21"},
 		{"the last day", `rule=* reason=x until=2026-11-22`, "aa ab bb", 0, ""},
-		{"unused", `cc reason=x`, "", report.Leaks, "i:1: the entry for cc fits no finding"},
+		{"unused", `0123456789abcdef01234567 reason=x`, "", report.Leaks, "i:1: the entry for 0123456789abcdef01234567 fits no finding: take it out"},
+		{"a cut fingerprint", `0123456789 reason=x`, "", report.Leaks, "i:1: the entry for 0123456789 fits no finding: it is malformed: a fingerprint has 24 characters"},
+		{"an unused rule", `rule=private-key-* reason=x`, "", report.Leaks, "fits no finding: take it out"},
+		{"a misspelt rule", `rule=privat-key path=/x reason=x`, "", report.Leaks, "i:1: the entry for rule privat-key in /x fits no finding: there is no rule privat-key; did you mean private-key?"},
+		{"no rule", `rule=nothing-like-it reason=x`, "", report.Leaks, "fits no finding: there is no such rule"},
 	} {
 		es, err := Parse("i", []byte(c.file))
 		if err != nil {
@@ -48,7 +52,7 @@ func TestApply(t *testing.T) {
 			continue
 		}
 		r := sample()
-		Apply(r, es, now)
+		Apply(r, es, now, []string{"github-pat", "private-key", "private-key-two"})
 		var got, notes []string
 		for _, f := range r.Findings {
 			for _, l := range f.Locations {
@@ -75,7 +79,7 @@ func TestApply(t *testing.T) {
 func TestBadEntries(t *testing.T) {
 	for file, want := range map[string]string{
 		"aa":                             "f:1: it has no reason",
-		"\npath=/x reason=y":             "f:2: it has no fingerprint and no rule",
+		"\npath=/x reason=y":             "f:2: it has no fingerprint and no rule: give one, as a finding shows them; rule=* is every rule",
 		"rule=a reson=x":                 "no such key; did you mean reason?",
 		"S3cret Passw0rd":                "f:1: word 2 is no key=value",
 		"aa rule=b reason=x":             "which says all",
@@ -95,7 +99,7 @@ func TestBadEntries(t *testing.T) {
 func TestGitleaks(t *testing.T) {
 	es := Gitleaks(".gitleaksignore", []byte("# x\n/app/.env:github-pat:3\nsha256:0123:app/tests/a/key.pem:private-key:1\nx:y:1junk\nx:y:0\nnonsense\n"))
 	r := sample()
-	Apply(r, es, time.Now())
+	Apply(r, es, time.Now(), nil)
 	if len(es) != 2 || r.Findings[0].Locations[0].Suppressed == nil || r.Findings[0].Locations[1].Suppressed != nil || r.Findings[1].Suppressed() || len(r.Notes) != 0 {
 		t.Errorf("%+v %+v", es, r.Findings)
 	}
@@ -103,7 +107,7 @@ func TestGitleaks(t *testing.T) {
 
 func TestBaseline(t *testing.T) {
 	r := sample()
-	Apply(r, Baseline("base.json", sample()), time.Now())
+	Apply(r, Baseline("base.json", sample()), time.Now(), nil)
 	if r.Verdict(report.Threshold{}) != 0 || r.Findings[0].Locations[0].Suppressed.By != "base.json" {
 		t.Errorf("%+v", r.Findings)
 	}
@@ -116,9 +120,9 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		es, err := Parse("f", text)
 		if err == nil {
-			Apply(sample(), es, time.Now())
+			Apply(sample(), es, time.Now(), nil)
 		}
-		Apply(sample(), Gitleaks("g", text), time.Now())
+		Apply(sample(), Gitleaks("g", text), time.Now(), nil)
 	})
 }
 
@@ -132,7 +136,7 @@ func TestBaselineFile(t *testing.T) {
 		t.Fatalf("%v, %d entries of\n%s", err, len(es), b.String())
 	}
 	r := sample()
-	Apply(r, es, time.Now())
+	Apply(r, es, time.Now(), nil)
 	if r.Verdict(report.Threshold{}) != 0 {
 		t.Error("it takes nothing back")
 	}
@@ -169,7 +173,7 @@ func TestTwinsOfTheConfig(t *testing.T) {
 	r := &report.Report{Complete: true, Images: []report.Image{{Reference: "x"}}, Findings: []report.Finding{{Rule: "r", Severity: report.SeverityHigh, Locations: []report.Location{
 		{Place: report.PlaceConfig, Path: "config.Env[0]", Fingerprint: "aa"}, {Place: report.PlaceHistory, Path: "history[0]", Fingerprint: "bb"}, {Place: report.PlaceFile, Path: "/x", Fingerprint: "cc"},
 	}}}}
-	Apply(r, []Entry{{Fingerprint: "aa", Reason: "x", From: "f:1"}}, time.Now())
+	Apply(r, []Entry{{Fingerprint: "aa", Reason: "x", From: "f:1"}}, time.Now(), nil)
 	for _, l := range r.Findings[0].Locations {
 		if (l.Suppressed != nil) != (l.Fingerprint != "cc") {
 			t.Errorf("%+v", l)

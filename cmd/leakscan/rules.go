@@ -29,6 +29,19 @@ func loadRules(file string) (*rules.Set, error) {
 	return set, nil
 }
 
+// ruleIDs are the IDs of a set's rules; nil: the built-in ones.
+func ruleIDs(set *rules.Set) (ids []string, err error) {
+	if set == nil {
+		if set, err = rules.Default(); err != nil {
+			return nil, err
+		}
+	}
+	for i := range set.Rules {
+		ids = append(ids, set.Rules[i].ID)
+	}
+	return ids, nil
+}
+
 // rulesNote tells the reader of a report by which rules it came about.
 func rulesNote(file string, set *rules.Set) string {
 	note := fmt.Sprintf(rulesOf, file, countOf(set.Rules))

@@ -209,7 +209,11 @@ func (a *app) report(ctx context.Context, f *scanFlags, scan func(leakscan.Optio
 			return err
 		}
 	}
-	ignore.Apply(rep, ignored, started)
+	ids, err := ruleIDs(set)
+	if err != nil {
+		return err
+	}
+	ignore.Apply(rep, ignored, started, ids)
 	if set != nil {
 		rep.Notes = append(rep.Notes, report.Note{Text: rulesNote(f.config, set)})
 	}

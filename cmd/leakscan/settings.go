@@ -128,7 +128,7 @@ func (s *settings) entries(list *yaml.Node, fail func(*yaml.Node, string, ...any
 				ok = false
 			}
 		}
-		if err := e.Check(); ok && err != nil {
+		if err := e.Check(ignore.YAML); ok && err != nil {
 			fail(n, "%v", err)
 			ok = false
 		}
