@@ -28,14 +28,16 @@ type baselineEntry struct {
 	Path        string `json:"path"`
 }
 
-// WriteBaseline writes the locations of a report that count, as a baseline.
-func WriteBaseline(w io.Writer, r *report.Report) error {
+// WriteBaseline writes the locations of a report that count, as a baseline, and
+// says of how many findings it has how many entries.
+func WriteBaseline(w io.Writer, r *report.Report) (findings, entries int, err error) {
 	b := baseline{Schema: BaselineSchema, Entries: []baselineEntry{}}
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		if f.Severity == report.SeverityInfo {
 			continue
 		}
+		findings++
 		for _, l := range f.Locations {
 			b.Entries = append(b.Entries, baselineEntry{l.Fingerprint, f.Rule, cmp.Or(report.Escape(l.Path), string(l.Place))})
 		}
@@ -46,10 +48,10 @@ func WriteBaseline(w io.Writer, r *report.Report) error {
 	b.Entries = slices.Compact(b.Entries)
 	out, err := json.MarshalIndent(b, "", "  ")
 	if err != nil {
-		return fmt.Errorf("encoding a baseline: %w", err)
+		return 0, 0, fmt.Errorf("encoding a baseline: %w", err)
 	}
 	_, err = w.Write(append(out, '\n'))
-	return err
+	return findings, len(b.Entries), err
 }
 
 // ReadBaseline reads a baseline, or a report in JSON, whose locations are taken

@@ -128,8 +128,8 @@ func FuzzParse(f *testing.F) {
 
 func TestBaselineFile(t *testing.T) {
 	var b strings.Builder
-	if err := WriteBaseline(&b, sample()); err != nil {
-		t.Fatal(err)
+	if findings, entries, err := WriteBaseline(&b, sample()); err != nil || findings != 2 || entries != 3 {
+		t.Fatalf("%d findings, %d entries, %v", findings, entries, err)
 	}
 	es, err := ReadBaseline("b.json", []byte(b.String()))
 	if err != nil || len(es) != 3 {

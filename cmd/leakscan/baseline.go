@@ -47,10 +47,14 @@ func (a *app) baselineCommand() *cobra.Command {
 				a.code = exitIncomplete
 				return errors.New(baselineIncomplete)
 			}
-			if err := a.render(out, "never", func(w io.Writer, _ string, _ bool, _ int) error { return ignore.WriteBaseline(w, rep) }); err != nil {
+			findings, entries := 0, 0
+			if err := a.render(out, "never", func(w io.Writer, _ string, _ bool, _ int) (err error) {
+				findings, entries, err = ignore.WriteBaseline(w, rep)
+				return err
+			}); err != nil {
 				return err
 			}
-			fmt.Fprintf(a.stderr, baselineWritten, len(rep.Findings))
+			fmt.Fprintf(a.stderr, baselineWritten, counted(findings, "finding"), counted(entries, "place"))
 			return nil
 		},
 	}

@@ -126,7 +126,7 @@ beats a variable, a variable the settings.`
 	settingsNotRead      = "%s can't be read: %v"
 
 	baselineIncomplete = "no baseline is written: not everything could be read"
-	baselineWritten    = "The baseline has %d findings.\n"
+	baselineWritten    = "The baseline has %s, in %s.\n"
 	diffSummary        = "%d new, %d in more places, %d mended, %d unchanged\n"
 
 	ruleHelpText     = "%s\n\nHow it gets into images: %s\n\nRevoke it: %s\n\nKeep it out: %s\n"
