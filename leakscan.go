@@ -300,8 +300,10 @@ func (s *scan) countByLayer() {
 		seen := map[[2]int]bool{}
 		for _, l := range f.Locations {
 			k := [2]int{l.Image, 0}
-			if l.Layer != nil {
+			if img := &s.rep.Images[l.Image]; l.Layer != nil {
 				k[1] = l.Layer.Index
+			} else if img.Source.Kind == string(layerwalk.Dir) && len(img.Layers) == 1 {
+				k[1] = 1 // a directory, which is told as none
 			}
 			if k[1] > 0 && !seen[k] {
 				seen[k] = true
