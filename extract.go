@@ -95,11 +95,11 @@ func ExtractFrom(ctx context.Context, src *layerwalk.Source, what string, w io.W
 		}
 		rc, err := b.Content(ctx)
 		if err != nil {
-			return fmt.Errorf("%s: %w", b.ID, err)
+			return fmt.Errorf("%s: %w", blobWords(src, t, b), err)
 		}
 		defer rc.Close()
 		if _, err := io.Copy(w, rc); err != nil {
-			return fmt.Errorf("%s: %w", b.ID, err)
+			return fmt.Errorf("%s: %w", blobWords(src, t, b), err)
 		}
 		return nil
 	}
@@ -118,13 +118,71 @@ func ExtractFrom(ctx context.Context, src *layerwalk.Source, what string, w io.W
 	}
 	switch {
 	case c.err != nil:
-		return fmt.Errorf("%s: %s: %w", b.ID, t.path, c.err)
+		return fmt.Errorf("%s: %s: %w", blobWords(src, t, b), t.path, c.err)
 	case c.found > 0:
 		return nil
 	case c.link != "":
 		return fmt.Errorf("%q is a hard link to %q: extract that", t.path, c.link)
 	}
-	return fmt.Errorf("there is no %s in %s", t.path, b.ID)
+	return fmt.Errorf("there is no %s in %s%s", t.path, blobWords(src, t, b), elsewhere(ctx, src, t, b, held))
+}
+
+// blobWords is a blob as people name it: layer 5 of 6, the config.
+func blobWords(src *layerwalk.Source, t target, b *layerwalk.Blob) string {
+	if t.doc != "" {
+		return "the " + t.doc
+	}
+	if img := onlyImage(src); img != nil {
+		if k := slices.IndexFunc(img.Layers, func(l layerwalk.Layer) bool { return l.Blob.ID == b.ID }); t.layer > 0 {
+			return fmt.Sprintf("layer %d of %d", t.layer, len(img.Layers)) // which another may have the bytes of
+		} else if k >= 0 {
+			return fmt.Sprintf("layer %d of %d", k+1, len(img.Layers))
+		}
+	}
+	return cmp.Or(t.digest, b.ID)
+}
+
+// onlyImage is the image of a source that has one; nil: it has more.
+func onlyImage(src *layerwalk.Source) *layerwalk.Image {
+	images := withoutOrphans(src.Images())
+	if len(images) != 1 {
+		return nil
+	}
+	return images[0]
+}
+
+// withoutOrphans leaves out what belongs to no image, if there is one.
+func withoutOrphans(images []*layerwalk.Image) []*layerwalk.Image {
+	return slices.DeleteFunc(slices.Clone(images), func(i *layerwalk.Image) bool { return i.Orphan && len(images) > 1 })
+}
+
+// elsewhere says which other layers have the path, in which a blob has nothing.
+func elsewhere(ctx context.Context, src *layerwalk.Source, t target, b *layerwalk.Blob, held map[string]*capture) string {
+	img := onlyImage(src)
+	if img == nil || t.doc != "" {
+		return ""
+	}
+	var found []string
+	for k, l := range img.Layers {
+		c := held[l.Blob.ID]
+		if c == nil && !src.Sequential {
+			c = &capture{w: io.Discard}
+			if l.Blob.ID != b.ID {
+				walkPath(ctx, l.Blob, t.path, c)
+			}
+		}
+		if c != nil && (c.found > 0 || c.link != "") {
+			found = append(found, strconv.Itoa(k+1))
+		}
+	}
+	switch n := len(found); n {
+	case 0:
+		return ""
+	case 1:
+		return "; it is in layer " + found[0]
+	default:
+		return "; it is in the layers " + strings.Join(found[:n-1], ", ") + " and " + found[n-1]
+	}
 }
 
 // capture is the contents of the entries of one path in one blob.
@@ -285,7 +343,7 @@ func findBlob(src *layerwalk.Source, t target) (*layerwalk.Blob, error) {
 		}
 		return nil, fmt.Errorf("%s has no blob %s", src.Ref, t.digest)
 	}
-	images = slices.DeleteFunc(slices.Clone(images), func(i *layerwalk.Image) bool { return i.Orphan && len(images) > 1 })
+	images = withoutOrphans(images)
 	if len(images) > 1 {
 		return nil, fmt.Errorf("%s holds %d images: name the layer by its digest, or choose one with --platform", src.Ref, len(images))
 	}
