@@ -20,7 +20,7 @@ Flags of leakscan's own begin with --leakscan-, and can be set by variables too
 (LEAKSCAN_FAIL_ON=high):
 
   --leakscan-fail-on SEVERITY       stop a build with leaks of this severity and
-                                    above: low, medium, high, critical, never (low)
+                                    above: low, medium, high, critical, never (medium)
   --leakscan-fail-on-base SEVERITY  the same for what others have made: base images, and
                                     the trees of package managers (never: it is told)
   --leakscan-on-error stop|warn     a build that can't be scanned (stop)
