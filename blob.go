@@ -2,13 +2,11 @@ package leakscan
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"slices"
 	"strings"
 
@@ -238,67 +236,6 @@ func (w *blobScan) entry(e *layerwalk.Entry) {
 	}
 	if place == report.PlaceFile && w.head.packed() {
 		w.res.Packed++
-	}
-}
-
-// archive scans a file twice: as the bytes it is, and, beside that, what is packed
-// in it.
-func (w *blobScan) archive(e *layerwalk.Entry) {
-	before := len(w.res.Matches)
-	name := cmp.Or(e.Name, w.id) // a blob that is itself an archive has no name
-	in := &blobScan{ctx: w.ctx, scanner: w.scanner, vault: w.vault, res: &BlobResult{}, at: map[string][]int{}}
-	w.unpacker.Memory = w.memory
-	pr, pw := io.Pipe()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer io.Copy(io.Discard, pr) // so that the writer does not wait
-		in.files(w.unpacker.Files(w.ctx, name, pr, e.Size))
-	}()
-	r := io.TeeReader(&w.head, pw)
-	w.scan(report.PlaceFile, e, r)
-	_, err := io.Copy(io.Discard, r) // errors of reading are the walker's to report
-	pw.CloseWithError(err)
-	<-done
-	if !w.unpacker.Whole() || err != nil {
-		w.res.Packed++
-	} else {
-		w.res.Unpacked++
-	}
-	w.res.Inside += w.unpacker.Bytes()
-	w.merge(e, text(name), in.res, before)
-}
-
-// files scans the files in an archive.
-func (w *blobScan) files(all iter.Seq[*layerwalk.Entry]) {
-	var cur string
-	defer w.recovered(&cur)
-	for e := range all {
-		cur = e.Name
-		w.entry(e)
-	}
-}
-
-// merge adds what was found in an archive to what was found in its bytes since
-// match number before: a file that is stored in it as it is was seen twice.
-func (w *blobScan) merge(e *layerwalk.Entry, outer string, in *BlobResult, before int) {
-	w.res.Matches = append(w.res.Matches[:before], slices.DeleteFunc(w.res.Matches[before:], func(m BlobMatch) bool {
-		return slices.ContainsFunc(in.Matches, func(o BlobMatch) bool { return o.Rule == m.Rule && o.Secret == m.Secret })
-	})...)
-	delete(w.at, e.Name)
-	for i := before; i < len(w.res.Matches); i++ {
-		w.at[e.Name] = append(w.at[e.Name], i)
-	}
-	for _, m := range in.Matches {
-		if !w.room() {
-			return
-		}
-		m.Inside = strings.TrimPrefix(m.Path, outer)
-		w.at[e.Name] = append(w.at[e.Name], len(w.res.Matches))
-		w.res.Matches = append(w.res.Matches, m)
-	}
-	for i := range in.Gaps {
-		w.gap(&in.Gaps[i])
 	}
 }
 
