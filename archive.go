@@ -1,7 +1,7 @@
 package leakscan
 
 import (
-	"cmp"
+	"fmt"
 	"io"
 	"iter"
 	"slices"
@@ -17,8 +17,7 @@ import (
 // in it.
 func (w *blobScan) archive(e *layerwalk.Entry) {
 	before := len(w.res.Matches)
-	name := cmp.Or(e.Name, w.id) // a blob that is itself an archive has no name
-	in := &blobScan{ctx: w.ctx, scanner: w.scanner, vault: w.vault, res: &BlobResult{}, at: map[string][]int{}}
+	in := &blobScan{ctx: w.ctx, scanner: w.scanner, vault: w.vault, tap: w.tap, res: &BlobResult{}, at: map[string][]int{}}
 	w.unpacker.Memory = w.memory
 	pr, pw := io.Pipe()
 	defer pw.Close() // also if this panics, so that the reader ends
@@ -26,20 +25,24 @@ func (w *blobScan) archive(e *layerwalk.Entry) {
 	go func() {
 		defer close(done)
 		defer io.Copy(io.Discard, pr) // so that the writer does not wait
-		in.files(w.unpacker.Files(w.ctx, name, pr, e.Size))
+		in.files(w.unpacker.Files(w.ctx, e.Name, pr, e.Size))
 	}()
 	r := io.TeeReader(&w.head, pw)
 	w.scan(report.PlaceFile, e, r)
 	_, err := io.Copy(io.Discard, r) // errors of reading are the walker's to report
 	pw.CloseWithError(err)
 	<-done
-	if !w.unpacker.Whole() || err != nil {
-		w.res.Packed++
-	} else {
+	if w.unpacker.Whole() && err == nil && in.res.Packed == 0 {
 		w.res.Unpacked++
+	} else {
+		w.res.Packed++
+	}
+	if w.unpacker.Exceeded() {
+		w.gap(&layerwalk.Problem{Kind: layerwalk.Limit, Path: e.Name, Reason: fmt.Sprintf("unpacking it was ended after %d bytes: it gives too much for its size", w.unpacker.Bytes()),
+			Hint: "--no-unpack leaves archives as they are"})
 	}
 	w.res.Inside += w.unpacker.Bytes()
-	w.merge(e, text(name), in.res, before)
+	w.merge(e, in.res, before)
 }
 
 // files scans the files in an archive.
@@ -54,7 +57,8 @@ func (w *blobScan) files(all iter.Seq[*layerwalk.Entry]) {
 
 // merge adds what was found in an archive to what was found in its bytes since
 // match number before: a file that is stored in it as it is was seen twice.
-func (w *blobScan) merge(e *layerwalk.Entry, outer string, in *BlobResult, before int) {
+func (w *blobScan) merge(e *layerwalk.Entry, in *BlobResult, before int) {
+	outer := text(e.Name) // "" of a blob that is itself an archive
 	twice := map[[2]string]bool{}
 	for i := range in.Matches {
 		twice[[2]string{in.Matches[i].Rule, in.Matches[i].Secret}] = true
@@ -70,11 +74,12 @@ func (w *blobScan) merge(e *layerwalk.Entry, outer string, in *BlobResult, befor
 		if !w.room() {
 			return
 		}
-		m.Inside = strings.TrimPrefix(m.Path, outer)
+		m.Inside, m.Superseded = strings.TrimPrefix(m.Path, outer), false // an archive has both
 		w.at[e.Name] = append(w.at[e.Name], len(w.res.Matches))
 		w.res.Matches = append(w.res.Matches, m)
 	}
 	for i := range in.Gaps {
 		w.gap(&in.Gaps[i])
 	}
+	w.res.Publics = append(w.res.Publics, in.Publics[:min(len(in.Publics), maxBlobPublics-len(w.res.Publics))]...)
 }

@@ -3,7 +3,9 @@ package leakscan_test
 import (
 	"archive/zip"
 	"bytes"
+	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,7 +57,7 @@ func TestArchivesInLayers(t *testing.T) {
 	var first []string
 	for _, workers := range []int{1, 4} {
 		rep := scan(t, file, leakscan.Options{Workers: workers})
-		if !rep.Complete || rep.Stats.Unpacked != 2 || rep.Stats.Packed != 2 || rep.Stats.Inside < 100 {
+		if !rep.Complete || rep.Stats.Unpacked != 3 || rep.Stats.Packed != 1 || rep.Stats.Inside < 100 {
 			t.Errorf("gaps: %s, stats %+v", gaps(rep), rep.Stats)
 		}
 		got := lines(rep)
@@ -71,7 +73,7 @@ func TestArchivesInLayers(t *testing.T) {
 		"| file /opt/app.jar!/BOOT-INF/classes/application.properties:2:14 @17 | present by 0 |",
 		"| file /opt/app.jar!/BOOT-INF/lib/in.jar!/x.env:1:3 @2 | present by 0 |",
 		"| file /root/backup.log.gz!/backup.log:2:8 @18 | deleted by 2 |",
-		"| file /root/stored.zip:", // where a member of it ends only its directory says
+		"| file /root/stored.zip!/a:1:3 @2 | present by 0 |",
 		"| file /root/odd.gz:1:6 @5 | present by 0 |",
 	} {
 		if !slices.ContainsFunc(first, func(s string) bool { return strings.Contains(s, want) }) {
@@ -88,6 +90,68 @@ func TestArchivesInLayers(t *testing.T) {
 	}
 }
 
+// What a path says is said once, an archive has the fate of the file, whatever is
+// found in it, and a link to it keeps it.
+func TestArchiveFates(t *testing.T) {
+	token := testimage.GitHubToken(1)
+	members := []string{"../y", "T=" + testimage.GitHubToken(2), "y", "T=" + testimage.GitHubToken(3)}
+	for i := range 50 {
+		members = append(members, fmt.Sprintf("f%d", i), "")
+	}
+	commented := func() string {
+		var b bytes.Buffer
+		w := zip.NewWriter(&b)
+		w.SetComment("T=" + testimage.GitHubToken(4))
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return zipOf(t, zip.Deflate, "first", "", "in.zip", zipOf(t, zip.Deflate, "a", "b")[:0]+"PK\x03\x04"+b.String())
+	}
+	file := write(t, testimage.DockerArchive(testimage.Image{Name: "fates:1", Layers: []testimage.Layer{
+		{CreatedBy: "COPY", Entries: []testimage.Entry{
+			testimage.File(token+".jar", zipOf(t, zip.Deflate, members...)),
+			testimage.File("commented.zip", commented()),
+			testimage.File("a.gz", string(testimage.Gzip([]byte("T="+testimage.GitHubToken(5)), 1))),
+			testimage.Hardlink("b.gz", "a.gz"),
+		}},
+		{CreatedBy: "RUN rm", Entries: []testimage.Entry{testimage.Whiteout("a.gz"), testimage.Whiteout("commented.zip")}},
+	}}.Build()))
+	rep := scan(t, file, leakscan.Options{})
+	got := map[string]int{}
+	for _, f := range rep.Findings {
+		for _, l := range f.Locations {
+			path := l.Path
+			if i := strings.Index(path, ".jar"); i >= 0 {
+				path = path[i:]
+			}
+			got[fmt.Sprintf("%s %s %s", l.Place, path, l.Fate)]++
+		}
+	}
+	want := map[string]int{
+		"file-name .jar present": 1, "file .jar!/y present": 2, "file /a.gz!/a deleted": 1, "file /b.gz!/a present": 1, "file /commented.zip!/in.zip deleted": 1,
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	var out strings.Builder
+	if err := leakscan.Extract(t.Context(), file, "1:/b.gz!/a", layerwalk.Options{}, &out); err != nil || out.String() != "T="+testimage.GitHubToken(5) {
+		t.Errorf("extracted %d bytes, %v", out.Len(), err)
+	}
+}
+
+// What is too much for its size is a gap.
+func TestArchiveBomb(t *testing.T) {
+	bomb := testimage.Zstd(make([]byte, 200<<20))
+	file := write(t, testimage.DockerArchive(testimage.Image{Name: "bomb:1", Layers: []testimage.Layer{{CreatedBy: "COPY", Entries: []testimage.Entry{testimage.File("bomb.zst", string(bomb))}}}}.Build()))
+	rep := scan(t, file, leakscan.Options{})
+	if rep.Complete || !strings.Contains(gaps(rep), "it gives too much for its size") {
+		t.Errorf("gaps: %s", gaps(rep))
+	}
+	if rep = scan(t, file, leakscan.Options{NoUnpack: true}); !rep.Complete {
+		t.Errorf("gaps without unpacking: %s", gaps(rep))
+	}
+}
+
 // A file that is itself an archive is one in its own name.
 func TestArchiveItself(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "app.jar")
@@ -95,11 +159,11 @@ func TestArchiveItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	rep := scan(t, "file:"+file, leakscan.Options{})
-	if len(rep.Findings) != 1 || rep.Findings[0].Locations[0].Path != "app.jar!/a.env" || !strings.HasSuffix(rep.Findings[0].Locations[0].Extract, " '1:app.jar!/a.env'") {
+	if len(rep.Findings) != 1 || rep.Findings[0].Locations[0].Path != "app.jar!/a.env" || !strings.HasSuffix(rep.Findings[0].Locations[0].Extract, " '1:!/a.env'") {
 		t.Errorf("got %v", lines(rep))
 	}
 	var out strings.Builder
-	if err := leakscan.Extract(t.Context(), "file:"+file, "1:app.jar!/a.env", layerwalk.Options{}, &out); err != nil || out.String() != "T="+testimage.GitHubToken(1) {
+	if err := leakscan.Extract(t.Context(), "file:"+file, "1:!/a.env", layerwalk.Options{}, &out); err != nil || out.String() != "T="+testimage.GitHubToken(1) {
 		t.Errorf("extracted %d bytes, %v", out.Len(), err)
 	}
 }
@@ -120,10 +184,10 @@ func TestExtractInside(t *testing.T) {
 			n++
 		}
 	}
-	if n != 3 {
-		t.Errorf("%d secrets came out of archives, want 3", n)
+	if n != 4 {
+		t.Errorf("%d secrets came out of archives, want 4", n)
 	}
-	for what, want := range map[string]string{"1:/opt/app.jar!/none": "there is no", "1:/opt/app.jar!/META-INF": "there is no", "1:/root/stored.zip!/b": "could not be unpacked"} {
+	for what, want := range map[string]string{"1:/opt/app.jar!/none": "there is no", "1:/opt/app.jar!/META-INF": "there is no", "1:/root/odd.gz!/odd": "could not be unpacked"} {
 		if err := leakscan.Extract(t.Context(), file, what, layerwalk.Options{}, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", what, err)
 		}

@@ -82,7 +82,7 @@ func ScanBlobTap(ctx context.Context, b *layerwalk.Blob, s *detect.Scanner, o la
 }
 
 func scanBlob(ctx context.Context, b *layerwalk.Blob, s *detect.Scanner, o layerwalk.ReadOptions, v *Vault, tap Tap) *BlobResult {
-	w := &blobScan{ctx: ctx, id: b.ID, scanner: s, vault: v, tap: tap, memory: o.Unpack, res: &BlobResult{Ledger: &layerwalk.Ledger{}}, at: map[string][]int{}}
+	w := &blobScan{ctx: ctx, scanner: s, vault: v, tap: tap, memory: o.Unpack, res: &BlobResult{Ledger: &layerwalk.Ledger{}}, at: map[string][]int{}}
 	r := b.Read(ctx, o)
 	w.walk(ctx, r)
 	w.res.Summary = r.Summary()
@@ -101,7 +101,6 @@ const (
 )
 
 type blobScan struct {
-	id     string // of the blob
 	ctx    context.Context
 	memory *layerwalk.Memory // of archives in the blob
 
@@ -330,7 +329,11 @@ func (w *blobScan) name(e *layerwalk.Entry) {
 	if e.Type == layerwalk.TypeWhiteout || e.Type == layerwalk.TypeOpaque {
 		place = report.PlaceHeader // there is no such file, but its name ships
 	}
-	w.short(place, e.Name, []byte(e.Name))
+	name := e.Name
+	if i := strings.LastIndex(name, layerwalk.Inside); i >= 0 && w.res.Ledger == nil {
+		name = name[i:] // that of the archive has been scanned
+	}
+	w.short(place, e.Name, []byte(name))
 }
 
 // header scans the headers of an entry as they stand. What has been found in

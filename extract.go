@@ -238,10 +238,15 @@ func walkPath(ctx context.Context, b *layerwalk.Blob, path string, c *capture) {
 			}
 			continue
 		}
-		name := cmp.Or(e.Name, b.ID) // a blob that is itself an archive has no name
-		if (e.Type == layerwalk.TypeFile || e.Type == layerwalk.TypeBlob) && strings.HasPrefix(clean, text(name)+layerwalk.Inside) {
-			extractInside(ctx, e, name, clean, c)
-			continue
+		if inside, ok := strings.CutPrefix(clean, text(e.Name)+layerwalk.Inside); ok {
+			switch e.Type {
+			case layerwalk.TypeFile, layerwalk.TypeBlob:
+				extractInside(ctx, e, clean, c)
+				continue
+			case layerwalk.TypeHardlink:
+				c.link = e.Linkname + layerwalk.Inside + inside
+				continue
+			}
 		}
 		if e.Name != path && text(e.Name) != path && e.Name != clean && text(e.Name) != clean {
 			continue
@@ -271,10 +276,19 @@ func walkPath(ctx context.Context, b *layerwalk.Blob, path string, c *capture) {
 }
 
 // extractInside writes the files of a path in an archive.
-func extractInside(ctx context.Context, e *layerwalk.Entry, name, path string, c *capture) {
+func extractInside(ctx context.Context, e *layerwalk.Entry, path string, c *capture) {
 	var u layerwalk.Unpacker
-	for f := range u.Files(ctx, name, e, e.Size) {
-		if f.Type != layerwalk.TypeFile || text(f.Name) != path {
+	for f := range u.Files(ctx, e.Name, e, e.Size) {
+		if text(f.Name) != path {
+			continue
+		}
+		switch f.Type {
+		case layerwalk.TypeSymlink:
+			_, c.err = io.WriteString(c, f.Linkname)
+			c.found++
+			continue
+		case layerwalk.TypeFile:
+		default:
 			continue
 		}
 		c.found++

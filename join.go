@@ -252,7 +252,7 @@ func (j *imageJoin) layer(k int, l layerwalk.Layer, r *BlobResult, ledgers []*la
 			loc.Fate = report.FateUnknown
 		case m.Superseded:
 			loc.Fate, loc.FateLayer = report.FateOverwritten, k+1
-		case m.Place != report.PlaceUnparsed && ledgers != nil:
+		case (m.Place != report.PlaceUnparsed || m.Inside != "") && ledgers != nil:
 			e, ok := ends[m.file()]
 			if !ok {
 				e.fate, e.by = layerwalk.FateOf(m.file(), k, ledgers)
@@ -262,8 +262,8 @@ func (j *imageJoin) layer(k int, l layerwalk.Layer, r *BlobResult, ledgers []*la
 				loc.Fate, loc.FateLayer = fates[e.fate], e.by+1
 			}
 		}
-		if loc.Path == "" && r.Summary.Format == layerwalk.FormatRaw {
-			loc.Path = text(l.Blob.ID)
+		if m.file() == "" && r.Summary.Format == layerwalk.FormatRaw {
+			loc.Path = text(l.Blob.ID) + loc.Path
 		}
 		j.finding(m, loc, l.Instruction, j.layerTarget(k, l, m))
 	}

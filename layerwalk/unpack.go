@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
+	"hash/crc32"
 	"io"
 	"iter"
 	"path"
@@ -37,11 +40,13 @@ func isZip(head []byte) bool { return bytes.HasPrefix(head, []byte("PK\x03\x04")
 const (
 	// maxUnpackDepth is how deep archives in archives are read.
 	maxUnpackDepth = 4
-	// unpackRatio and unpackFree bound what an archive of a size may give, all that
-	// is in it together. Text compresses to a tenth, with xz to a thirtieth; what
-	// gives more is of no interest, or a bomb.
+	// unpackRatio, unpackFree and unpackPool bound what an archive of a size may
+	// give, all that is in it together: so many times its size, and so many bytes
+	// beside, which all archives of a blob have in common. Text compresses to a
+	// tenth, with xz to a thirtieth; what gives more is a bomb, or full of zeros.
 	unpackRatio = 200
 	unpackFree  = 64 << 20
+	unpackPool  = 1 << 30
 	unpackMost  = 8 << 30
 )
 
@@ -53,22 +58,32 @@ type Unpacker struct {
 	Memory *Memory
 
 	ctx    context.Context
-	left   int64 // bytes that the file may still give
-	bytes  int64 // that it gave
+	outer  string // the name of the file
+	left   int64  // bytes that it may still give
+	bytes  int64  // that it gave
+	spent  int64  // of unpackPool, by all files
 	whole  bool
+	over   bool // it would give more
+	deep   bool // an archive in it was given as it is, for its depth
 	levels [maxUnpackDepth]unpackLevel
 }
 
 // unpackLevel is what one archive in another needs.
 type unpackLevel struct {
 	in, plain *bufio.Reader // as stored, and unpacked
+	member    *bufio.Reader // of a zip, as stored
 	gzip      *inflate.Reader
 	raw       *inflate.Raw
 }
 
 // Whole says that everything in the last file was read: nothing was damaged,
 // encrypted, of an unknown method, or too much.
-func (u *Unpacker) Whole() bool { return u.whole }
+func (u *Unpacker) Whole() bool { return u.whole && !u.deep }
+
+// Exceeded says that the last file was not read to its end because it gave too much.
+func (u *Unpacker) Exceeded() bool { return u.over }
+
+func (u *Unpacker) exceed() { u.whole, u.over = false, true }
 
 // Bytes is how many bytes came out of the last file, what came out of archives in
 // it included.
@@ -80,10 +95,14 @@ func (u *Unpacker) Bytes() int64 { return u.bytes }
 // out, and Whole tells.
 func (u *Unpacker) Files(ctx context.Context, name string, r io.Reader, size int64) iter.Seq[*Entry] {
 	return func(yield func(*Entry) bool) {
-		u.ctx, u.whole, u.left, u.bytes = ctx, true, unpackMost, 0
-		if size >= 0 && size < (unpackMost-unpackFree)/unpackRatio {
-			u.left = unpackFree + size*unpackRatio
+		u.ctx, u.outer, u.whole, u.over, u.deep, u.bytes = ctx, name, true, false, false, 0
+		own := int64(unpackMost)
+		if size >= 0 && size < unpackMost/unpackRatio {
+			own = size * unpackRatio
 		}
+		free := max(min(unpackFree, unpackPool-u.spent), 0)
+		u.left = own + free
+		defer func() { u.spent += min(max(free-u.left, 0), free) }()
 		u.open(name, r, 0, yield)
 	}
 }
@@ -114,14 +133,18 @@ func (u *Unpacker) open(name string, r io.Reader, depth int, yield func(*Entry) 
 	}
 	defer release()
 	in := buffered(&l.plain, &unpackReader{u: u, r: dec})
-	if first, _ := in.Peek(blockSize); isTar(first) {
+	if first, _ := in.Peek(blockSize); len(first) == blockSize && validHeader(first) { // a disk image may begin with zeros
+
 		t := &tarReader{r: in, noWhiteouts: true}
 		for e, err := range t.entries() {
 			if err != nil {
 				u.whole = false
 				continue
 			}
-			e.Name = name + Inside + e.Name
+			e.Name = u.inside(name, e.Name)
+			if e.Type == TypeHardlink {
+				e.Linkname = u.inside(name, e.Linkname)
+			}
 			if !u.file(e, depth, yield) {
 				return false
 			}
@@ -129,7 +152,7 @@ func (u *Unpacker) open(name string, r io.Reader, depth int, yield func(*Entry) 
 		if t.cut != nil {
 			u.whole = false
 		}
-	} else if !u.file(&Entry{Name: name + Inside + unpackedName(name), Type: TypeFile, Size: -1, body: in}, depth, yield) {
+	} else if !u.file(&Entry{Name: u.inside(name, unpackedName(name)), Type: TypeFile, Size: -1, body: in}, depth, yield) {
 		return false
 	}
 	io.Copy(io.Discard, in) // its reader notes what goes wrong
@@ -140,6 +163,17 @@ func (u *Unpacker) open(name string, r io.Reader, depth int, yield func(*Entry) 
 		u.whole = false
 	}
 	return true
+}
+
+// inside is the path of a member in an archive. One that nobody could use is cut to
+// a hash; the name of the file in the layer stays as it is.
+func (u *Unpacker) inside(archive, member string) string {
+	p := archive + Inside + member
+	if len(p)-len(u.outer) > maxPath/2 {
+		h := sha256.Sum256([]byte(p))
+		return u.outer + Inside + "…" + hex.EncodeToString(h[:16])
+	}
+	return p
 }
 
 // decompress is the function of that name, with less to allocate for the most
@@ -166,8 +200,15 @@ func (u *Unpacker) decompress(br *bufio.Reader, codec Codec, depth int, beside *
 	return &codecReader{codec: codec, r: g, src: br}, func() {}, nil
 }
 
+// entryCost is what an entry counts for among the bytes that are unpacked: scanning
+// its headers and its name costs about as much.
+const entryCost = 512
+
 // file yields a file that is in an archive, or what is in it.
 func (u *Unpacker) file(e *Entry, depth int, yield func(*Entry) bool) bool {
+	if u.left -= entryCost + int64(len(e.Name)); u.left <= 0 {
+		u.exceed()
+	}
 	if e.Type != TypeFile || e.Size == 0 || e.body == nil {
 		return yield(e)
 	}
@@ -182,17 +223,62 @@ func (u *Unpacker) file(e *Entry, depth int, yield func(*Entry) bool) bool {
 		return yield(e)
 	}
 	if depth+1 >= maxUnpackDepth {
-		u.whole = false
+		u.deep = true
 		return yield(e)
 	}
 	header := *e // it is to what is in it what a directory is
 	header.Type, header.Size, header.body = TypeDir, 0, nil
-	return yield(&header) && u.open(e.Name, e.body, depth+1, yield)
+	if !yield(&header) {
+		return false
+	}
+	// The archive in the layer is scanned as the bytes it is as well; this one only
+	// if it can't be unpacked to its end.
+	stored := &keeper{r: e.body}
+	before := u.whole
+	u.whole = true
+	if !u.open(e.Name, stored, depth+1, yield) {
+		return false
+	}
+	if u.whole {
+		u.whole = before
+		return true
+	}
+	return yield(&Entry{Name: e.Name, Type: TypeFile, Size: -1, body: stored.again(u.levels[depth+1].in)})
+}
+
+// keeper keeps the first bytes that are read through it.
+type keeper struct {
+	r    io.Reader
+	kept []byte
+	more bool // than were kept
+}
+
+// maxKept is how many: what is behind them is unpacked, or can still be read.
+const maxKept = 256 << 10
+
+func (k *keeper) Read(p []byte) (int, error) {
+	n, err := k.r.Read(p)
+	m := min(n, maxKept-len(k.kept))
+	k.kept = append(k.kept, p[:m]...)
+	k.more = k.more || m < n
+	return n, err
+}
+
+// again gives what was read once more, and then the rest; in reads from k.
+func (k *keeper) again(in io.Reader) io.Reader {
+	first := bytes.NewReader(k.kept)
+	if k.more {
+		return io.MultiReader(first, in)
+	}
+	return io.MultiReader(first, k.r)
 }
 
 // unpackedName is the name of what is in a compressed file, without its directory.
 func unpackedName(name string) string {
 	base := path.Base(name)
+	if base == "." || base == "/" {
+		return "data"
+	}
 	for _, end := range []struct{ packed, plain string }{{".gz", ""}, {".bz2", ""}, {".xz", ""}, {".zst", ""}, {".tgz", ".tar"}, {".svgz", ".svg"}} {
 		if plain, ok := strings.CutSuffix(base, end.packed); ok && plain != "" {
 			return plain + end.plain
@@ -211,7 +297,11 @@ type unpackReader struct {
 }
 
 func (r *unpackReader) Read(p []byte) (int, error) {
-	if r.u.left <= 0 || r.u.ctx.Err() != nil {
+	if r.u.left <= 0 {
+		r.u.exceed()
+		r.broken = true
+	}
+	if r.u.ctx.Err() != nil {
 		r.u.whole, r.broken = false, true
 	}
 	if r.broken {
@@ -279,36 +369,102 @@ func (u *Unpacker) zip(name string, br *bufio.Reader, depth int, yield func(*Ent
 		}
 		described := flags&zipDescribed != 0
 		known := !described || size > 0
-		e := &Entry{Name: name + Inside + CleanPath(string(member)), Type: TypeFile, Size: -1, Header: texts}
+		e := &Entry{Name: u.inside(name, CleanPath(string(member))), Type: TypeFile, Size: -1, Header: texts}
 		if bytes.HasSuffix(member, []byte("/")) {
 			e.Type = TypeDir
 		}
 		readable := flags&zipEncrypted == 0
-		var body *unpackReader
+		l := &u.levels[depth]
+		var body io.Reader
+		stored := io.LimitReader(br, size)
 		switch {
-		case readable && method == zipDeflated: // it knows its own end
-			body = &unpackReader{u: u, r: u.levels[depth].inflate(br)}
+		case readable && method == zipDeflated && described: // it knows its own end
+			body = l.inflate(br)
+		case readable && method == zipDeflated && size > 0:
+			body = l.inflate(buffered(&l.member, stored))
+		case readable && method == zipStored && described && size == 0:
+			body = &zipUnsized{br: br}
 		case known: // it is scanned as it is, also if it is encrypted
-			body = &unpackReader{u: u, r: io.LimitReader(br, size)}
-			u.whole = u.whole && readable && method == zipStored
+			body = stored
+			u.whole = u.whole && readable && (method == zipStored || size == 0)
 		default: // where it ends only its own decompressor could tell
 			u.whole = false
 			return true
 		}
-		if e.body = body; known && size == 0 {
+		limited := &unpackReader{u: u, r: body}
+		if e.body = limited; known && size == 0 {
 			e.Size = 0
 		}
 		if !u.file(e, depth, yield) {
 			return false
 		}
-		if io.Copy(io.Discard, body); body.broken {
+		io.Copy(io.Discard, limited)
+		switch {
+		case u.left <= 0, limited.broken && described:
 			return true // where the next one begins is not known
-		}
-		if described && !zipSkipDescriptor(br) {
+		case !described:
+			io.Copy(io.Discard, stored)
+		case method == zipStored && size == 0: // its reader has read it
+		case !zipSkipDescriptor(br):
 			u.whole = false
 			return true
 		}
 	}
+}
+
+// zipUnsized reads a stored member of which only what follows it tells the size: it
+// ends where a descriptor with a signature has the checksum and the size of what
+// was read so far.
+type zipUnsized struct {
+	br   *bufio.Reader
+	n    uint64
+	crc  uint32
+	done bool
+}
+
+func (z *zipUnsized) Read(p []byte) (int, error) {
+	if z.done || len(p) == 0 {
+		return 0, io.EOF
+	}
+	b, err := z.br.Peek(min(len(p), 4<<10) + 26)
+	i := bytes.Index(b, []byte(zipDescriptor))
+	if i == 0 {
+		le := binary.LittleEndian
+		for _, n := range []int{16, 24} { // with sizes of 4 bytes, or of 8
+			if len(b) < n+2 || string(b[n:n+2]) != "PK" || le.Uint32(b[4:]) != z.crc || n == 24 && le.Uint64(b[8:]) != z.n || n == 16 && uint64(le.Uint32(b[8:])) != z.n {
+				continue
+			}
+			z.br.Discard(n)
+			z.done = true
+			return 0, io.EOF
+		}
+		i = 1 + max(bytes.Index(b[1:], []byte(zipDescriptor)), -1) // not this one
+		if i == 0 {
+			i = len(b)
+		}
+	}
+	if i < 0 {
+		i = len(b)
+	}
+	if i == len(b) && err == nil {
+		i -= len(zipDescriptor) - 1 // a signature may begin there
+	}
+	if i == 0 {
+		return 0, noEOF(err)
+	}
+	n := copy(p, b[:i])
+	z.crc = crc32.Update(z.crc, crc32.IEEETable, p[:n])
+	z.n += uint64(n)
+	z.br.Discard(n)
+	return n, nil
+}
+
+// noEOF is an error for a stream that ends too early.
+func noEOF(err error) error {
+	if err == nil || err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // inflate gives the decompressor of a level.
