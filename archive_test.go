@@ -19,33 +19,24 @@ import (
 )
 
 // zipOf makes a zip of names and contents.
-func zipOf(t *testing.T, method uint16, files ...string) string {
-	t.Helper()
-	var b bytes.Buffer
-	w := zip.NewWriter(&b)
+func zipOf(method uint16, files ...string) string {
+	var entries []testimage.Entry
 	for i := 0; i < len(files); i += 2 {
-		m, err := w.CreateHeader(&zip.FileHeader{Name: files[i], Method: method})
-		if err != nil {
-			t.Fatal(err)
-		}
-		io.WriteString(m, files[i+1])
+		entries = append(entries, testimage.File(files[i], files[i+1]))
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
+	return string(testimage.Zip(method, entries...))
 }
 
 // archives is an image with secrets in archives, each of which has a fate.
 func archives(t *testing.T) testimage.Image {
 	t.Helper()
-	jar := zipOf(t, zip.Deflate, "META-INF/", "", "BOOT-INF/classes/application.properties", "a=b\nspring.token="+testimage.GitHubToken(1)+"\n",
-		"BOOT-INF/lib/in.jar", zipOf(t, zip.Deflate, "x.env", "T="+testimage.GitHubToken(2)))
+	jar := zipOf(zip.Deflate, "META-INF/", "", "BOOT-INF/classes/application.properties", "a=b\nspring.token="+testimage.GitHubToken(1)+"\n",
+		"BOOT-INF/lib/in.jar", zipOf(zip.Deflate, "x.env", "T="+testimage.GitHubToken(2)))
 	return testimage.Image{Name: "archives:1", Layers: []testimage.Layer{
 		{CreatedBy: "COPY app /", Entries: []testimage.Entry{
 			testimage.File("opt/app.jar", jar),
 			testimage.File("root/backup.log.gz", string(testimage.Gzip([]byte("first line\ntoken: "+testimage.GitHubToken(3)+"\n"), 1))),
-			testimage.File("root/stored.zip", zipOf(t, zip.Store, "a", "T="+testimage.GitHubToken(4))),
+			testimage.File("root/stored.zip", zipOf(zip.Store, "a", "T="+testimage.GitHubToken(4))),
 			testimage.File("root/odd.gz", "\x1f\x8b"+" T="+testimage.GitHubToken(5)),
 		}},
 		{CreatedBy: "RUN rm", Entries: []testimage.Entry{testimage.Whiteout("root/backup.log.gz")}},
@@ -105,11 +96,11 @@ func TestArchiveFates(t *testing.T) {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		return zipOf(t, zip.Deflate, "first", "", "in.zip", zipOf(t, zip.Deflate, "a", "b")[:0]+"PK\x03\x04"+b.String())
+		return zipOf(zip.Deflate, "first", "", "in.zip", zipOf(zip.Deflate, "a", "b")[:0]+"PK\x03\x04"+b.String())
 	}
 	file := write(t, testimage.DockerArchive(testimage.Image{Name: "fates:1", Layers: []testimage.Layer{
 		{CreatedBy: "COPY", Entries: []testimage.Entry{
-			testimage.File(token+".jar", zipOf(t, zip.Deflate, members...)),
+			testimage.File(token+".jar", zipOf(zip.Deflate, members...)),
 			testimage.File("commented.zip", commented()),
 			testimage.File("a.gz", string(testimage.Gzip([]byte("T="+testimage.GitHubToken(5)), 1))),
 			testimage.Hardlink("b.gz", "a.gz"),
@@ -155,7 +146,7 @@ func TestArchiveBomb(t *testing.T) {
 // A file that is itself an archive is one in its own name.
 func TestArchiveItself(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "app.jar")
-	if err := os.WriteFile(file, []byte(zipOf(t, zip.Deflate, "a.env", "T="+testimage.GitHubToken(1))), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(zipOf(zip.Deflate, "a.env", "T="+testimage.GitHubToken(1))), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	rep := scan(t, "file:"+file, leakscan.Options{})

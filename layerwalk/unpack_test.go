@@ -1,101 +1,38 @@
 package layerwalk
 
 import (
-	"archive/tar"
 	"archive/zip"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
-	"github.com/klauspost/compress/zstd"
+	"github.com/leakscan/leakscan/internal/testimage"
 )
 
-// packedFile is a file in an archive.
-type packedFile struct{ name, text string }
-
-var packedFiles = []packedFile{
-	{"a.txt", "the first"}, {"dir/", ""}, {"dir/b.properties", "token=of\nthe second\n"}, {"empty", ""}, {"dir/c", strings.Repeat("many of them\n", 20_000)},
+// packedFiles are what is in the archives.
+var packedFiles = []testimage.Entry{
+	testimage.File("a.txt", "the first"), testimage.File("dir/", ""), testimage.File("dir/b.properties", "token=of\nthe second\n"), testimage.File("empty", ""),
+	testimage.File("dir/c", strings.Repeat("many of them\n", 20_000)),
 }
 
-func gzipped(t testing.TB, text []byte) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	w.Write(text)
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-func zstded(t testing.TB, text []byte) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w, err := zstd.NewWriter(&b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Write(text)
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-func tarred(t testing.TB, files ...packedFile) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for _, f := range files {
-		h := &tar.Header{Name: f.name, Mode: 0o644, Size: int64(len(f.text))}
-		if strings.HasSuffix(f.name, "/") {
-			h.Typeflag = tar.TypeDir
-		}
-		if err := w.WriteHeader(h); err != nil {
-			t.Fatal(err)
-		}
-		io.WriteString(w, f.text)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-// zipped makes a zip; sized writes the sizes into the headers before the data, as
-// most tools do, and not behind it, as Go and Java do.
-func zipped(t testing.TB, method uint16, sized bool, files ...packedFile) []byte {
+// sizedZip makes a zip with the sizes in the headers before the data, as most
+// tools do, and not behind it, as [testimage.Zip] does.
+func sizedZip(t testing.TB, method uint16, files ...testimage.Entry) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
 	for _, f := range files {
-		h := &zip.FileHeader{Name: f.name, Method: method}
-		if strings.HasSuffix(f.name, "/") {
+		h := &zip.FileHeader{Name: f.Name, Method: method}
+		if strings.HasSuffix(f.Name, "/") {
 			h.Method = zip.Store
 		}
-		if !sized {
-			m, err := w.CreateHeader(h)
-			if err != nil {
-				t.Fatal(err)
-			}
-			io.WriteString(m, f.text)
-			continue
-		}
-		var one bytes.Buffer // a zip of its own tells the compressed bytes
-		ow := zip.NewWriter(&one)
-		m, err := ow.CreateHeader(&zip.FileHeader{Name: "x", Method: h.Method})
-		if err != nil {
-			t.Fatal(err)
-		}
-		io.WriteString(m, f.text)
-		ow.Close()
-		r, err := zip.NewReader(bytes.NewReader(one.Bytes()), int64(one.Len()))
+		one := testimage.Zip(h.Method, testimage.File("x", f.Body)) // tells the compressed bytes
+		r, err := zip.NewReader(bytes.NewReader(one), int64(len(one)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,15 +73,15 @@ func unpacked(u *Unpacker, name string, data []byte) (all []string) {
 func TestUnpack(t *testing.T) {
 	want := func(archive string) (all []string) {
 		for _, f := range packedFiles {
-			if !strings.HasSuffix(f.name, "/") {
-				all = append(all, archive+Inside+f.name+": "+f.text)
+			if !strings.HasSuffix(f.Name, "/") {
+				all = append(all, archive+Inside+f.Name+": "+f.Body)
 			}
 		}
 		return all
 	}
 	plain := []byte("password = of somebody\n")
-	jar := zipped(t, zip.Deflate, false, packedFiles...)
-	tgz := gzipped(t, tarred(t, packedFiles...))
+	jar := testimage.Zip(zip.Deflate, packedFiles...)
+	tgz := testimage.Gzip(testimage.Tar(packedFiles...), 1)
 	var u Unpacker // the same for all: nothing of one file is left in the next
 	for _, tt := range []struct {
 		name  string
@@ -153,16 +90,16 @@ func TestUnpack(t *testing.T) {
 		whole bool
 	}{
 		{"d/a.tar.gz", tgz, want("d/a.tar.gz"), true},
-		{"a.tar.zst", zstded(t, tarred(t, packedFiles...)), want("a.tar.zst"), true},
+		{"a.tar.zst", testimage.Zstd(testimage.Tar(packedFiles...)), want("a.tar.zst"), true},
 		{"a.jar", jar, want("a.jar"), true},
-		{"a.zip", zipped(t, zip.Deflate, true, packedFiles...), want("a.zip"), true},
-		{"stored.zip", zipped(t, zip.Store, true, packedFiles...), want("stored.zip"), true},
-		{"unsized.zip", zipped(t, zip.Store, false, packedFiles...), want("unsized.zip"), true},
-		{"x.conf.gz", gzipped(t, plain), []string{"x.conf.gz!/x.conf: " + string(plain)}, true},
-		{"noname", gzipped(t, plain), []string{"noname!/noname: " + string(plain)}, true},
-		{"two.gz", slices.Concat(gzipped(t, plain), gzipped(t, plain)), []string{"two.gz!/two: " + string(plain) + string(plain)}, true},
-		{"outer.zip", zipped(t, zip.Store, true, packedFile{"in.jar", string(jar)}, packedFile{"z", "last"}), append(want("outer.zip!/in.jar"), "outer.zip!/z: last"), true},
-		{"outer.tgz", gzipped(t, tarred(t, packedFile{"a.tgz", string(tgz)}, packedFile{"a.jar", string(jar)}, packedFile{"z", "last"})),
+		{"a.zip", sizedZip(t, zip.Deflate, packedFiles...), want("a.zip"), true},
+		{"stored.zip", sizedZip(t, zip.Store, packedFiles...), want("stored.zip"), true},
+		{"unsized.zip", testimage.Zip(zip.Store, packedFiles...), want("unsized.zip"), true},
+		{"x.conf.gz", testimage.Gzip(plain, 1), []string{"x.conf.gz!/x.conf: " + string(plain)}, true},
+		{"noname", testimage.Gzip(plain, 1), []string{"noname!/noname: " + string(plain)}, true},
+		{"two.gz", slices.Concat(testimage.Gzip(plain, 1), testimage.Gzip(plain, 1)), []string{"two.gz!/two: " + string(plain) + string(plain)}, true},
+		{"outer.zip", sizedZip(t, zip.Store, testimage.File("in.jar", string(jar)), testimage.File("z", "last")), append(want("outer.zip!/in.jar"), "outer.zip!/z: last"), true},
+		{"outer.tgz", testimage.Gzip(testimage.Tar(testimage.File("a.tgz", string(tgz)), testimage.File("a.jar", string(jar)), testimage.File("z", "last")), 1),
 			slices.Concat(want("outer.tgz!/a.tgz"), want("outer.tgz!/a.jar"), []string{"outer.tgz!/z: last"}), true},
 
 		{"cut.jar", jar[:len(jar)/4], nil, false},
@@ -182,7 +119,7 @@ func TestUnpack(t *testing.T) {
 
 // What a member of a zip can be beside usual.
 func TestUnpackOddZips(t *testing.T) {
-	good := zipped(t, zip.Deflate, true, packedFile{"a", "first"}, packedFile{"b", "second"})
+	good := sizedZip(t, zip.Deflate, testimage.File("a", "first"), testimage.File("b", "second"))
 	second := bytes.LastIndex(good[:bytes.Index(good, []byte("PK\x01\x02"))], []byte("PK\x03\x04"))
 	change := func(change func(z []byte)) []byte {
 		z := bytes.Clone(good)
@@ -215,7 +152,7 @@ func TestUnpackOddZips(t *testing.T) {
 
 // A bomb gives what its size allows, at all levels together, and no more.
 func TestUnpackBomb(t *testing.T) {
-	bomb := gzipped(t, make([]byte, 100<<20)) // 0.1 MB
+	bomb := testimage.Gzip(make([]byte, 100<<20), 1) // 0.1 MB
 	for range maxUnpackDepth {
 		var u Unpacker
 		n := int64(0)
@@ -227,13 +164,13 @@ func TestUnpackBomb(t *testing.T) {
 		if most := unpackFree + int64(len(bomb))*unpackRatio + maxUnpackDepth*64<<10; n > most || u.Bytes() > most || u.Whole() {
 			t.Errorf("%d bytes, %d with those between, of %d; whole is %v", n, u.Bytes(), most, u.Whole())
 		}
-		bomb = zipped(t, zip.Deflate, true, packedFile{"a", string(bomb)}, packedFile{"b", string(bomb)})
+		bomb = sizedZip(t, zip.Deflate, testimage.File("a", string(bomb)), testimage.File("b", string(bomb)))
 	}
 }
 
 // All files of a blob have what they may give beside their size in common.
 func TestUnpackPool(t *testing.T) {
-	bomb := zstded(t, make([]byte, 100<<20))
+	bomb := testimage.Zstd(make([]byte, 100<<20))
 	var u Unpacker
 	total := int64(0)
 	for range 30 {
@@ -253,16 +190,16 @@ func TestUnpackPool(t *testing.T) {
 // what can't be unpacked to its end.
 func TestUnpackNestedBroken(t *testing.T) {
 	text := "token: of somebody\n"
-	jar := zipped(t, zip.Deflate, true, packedFile{"a", text}, packedFile{"b", text})
+	jar := sizedZip(t, zip.Deflate, testimage.File("a", text), testimage.File("b", text))
 	for name, data := range map[string][]byte{
 		"gz":       []byte("\x1f\x8b " + text),
 		"zip":      []byte("PK\x03\x04" + text),
-		"trailing": append(gzipped(t, []byte("a")), text...),
+		"trailing": append(testimage.Gzip([]byte("a"), 1), text...),
 		"zstd":     []byte("\x28\xb5\x2f\xfd" + text),
-		"large":    append(gzipped(t, []byte("a")), strings.Repeat(text, 2*maxKept/len(text))...),
+		"large":    append(testimage.Gzip([]byte("a"), 1), strings.Repeat(text, 2*maxKept/len(text))...),
 	} {
 		var u Unpacker
-		got := unpacked(&u, "x.tgz", gzipped(t, tarred(t, packedFile{name, string(data)}, packedFile{"in.jar", string(jar)})))
+		got := unpacked(&u, "x.tgz", testimage.Gzip(testimage.Tar(testimage.File(name, string(data)), testimage.File("in.jar", string(jar))), 1))
 		if u.Whole() || !slices.ContainsFunc(got, func(s string) bool {
 			return strings.HasPrefix(s, "x.tgz!/"+name+": ") && strings.Contains(s, text)
 		}) || !slices.Contains(got, "x.tgz!/in.jar!/b: "+text) {
@@ -270,7 +207,7 @@ func TestUnpackNestedBroken(t *testing.T) {
 		}
 	}
 	var u Unpacker
-	if got := unpacked(&u, "x.tgz", gzipped(t, tarred(t, packedFile{"cut.jar", string(jar[:len(jar)-150])}))); len(got) == 0 {
+	if got := unpacked(&u, "x.tgz", testimage.Gzip(testimage.Tar(testimage.File("cut.jar", string(jar[:len(jar)-150]))), 1)); len(got) == 0 {
 		t.Errorf("whole is %v, got %.300q", u.Whole(), got)
 	}
 }
@@ -280,7 +217,7 @@ func TestUnpackLongNames(t *testing.T) {
 	name := strings.Repeat("n", 4000)
 	data := []byte("text")
 	for range 3 {
-		data = zipped(t, zip.Deflate, true, packedFile{name, string(data)})
+		data = sizedZip(t, zip.Deflate, testimage.File(name, string(data)))
 	}
 	var u Unpacker
 	for e := range u.Files(t.Context(), "outer", bytes.NewReader(data), int64(len(data))) {
@@ -294,7 +231,7 @@ func TestUnpackLongNames(t *testing.T) {
 func TestUnpackZeros(t *testing.T) {
 	data := string(make([]byte, 1024)) + "text"
 	var u Unpacker
-	if got := unpacked(&u, "disk.img.gz", gzipped(t, []byte(data))); len(got) != 1 || got[0] != "disk.img.gz!/disk.img: "+data {
+	if got := unpacked(&u, "disk.img.gz", testimage.Gzip([]byte(data), 1)); len(got) != 1 || got[0] != "disk.img.gz!/disk.img: "+data {
 		t.Errorf("got %q", got)
 	}
 }
@@ -303,20 +240,20 @@ func TestUnpackZeros(t *testing.T) {
 func TestUnpackDepth(t *testing.T) {
 	data, name := []byte("secret"), "x"
 	for range maxUnpackDepth {
-		data, name = gzipped(t, data), name+".gz"
+		data, name = testimage.Gzip(data, 1), name+".gz"
 	}
 	var u Unpacker
 	if got := unpacked(&u, name, data); len(got) != 1 || !strings.HasSuffix(got[0], "!/x: secret") || !u.Whole() {
 		t.Errorf("got %q, whole is %v", got, u.Whole())
 	}
-	if got := unpacked(&u, name+".gz", gzipped(t, data)); len(got) != 1 || strings.Contains(got[0], "secret") || u.Whole() {
+	if got := unpacked(&u, name+".gz", testimage.Gzip(data, 1)); len(got) != 1 || strings.Contains(got[0], "secret") || u.Whole() {
 		t.Errorf("got %q, whole is %v", got, u.Whole())
 	}
 }
 
 // Whoever has had enough gets no more.
 func TestUnpackBreak(t *testing.T) {
-	for _, data := range [][]byte{zipped(t, zip.Deflate, false, packedFiles...), gzipped(t, tarred(t, packedFiles...))} {
+	for _, data := range [][]byte{testimage.Zip(zip.Deflate, packedFiles...), testimage.Gzip(testimage.Tar(packedFiles...), 1)} {
 		var u Unpacker
 		for range 2 {
 			for range u.Files(t.Context(), "x", bytes.NewReader(data), -1) {
@@ -327,7 +264,7 @@ func TestUnpackBreak(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var u Unpacker
-	for e := range u.Files(ctx, "x.gz", bytes.NewReader(gzipped(t, []byte("some text"))), -1) {
+	for e := range u.Files(ctx, "x.gz", bytes.NewReader(testimage.Gzip([]byte("some text"), 1)), -1) {
 		if text, _ := io.ReadAll(e); len(text) > 0 {
 			t.Errorf("%q of a scan that was stopped", text)
 		}
@@ -340,13 +277,12 @@ func TestUnpackBreak(t *testing.T) {
 // FuzzUnpack holds a zip to what archive/zip reads of it, where that reads all of
 // it, and anything else to its bounds.
 func FuzzUnpack(f *testing.F) {
-	for _, sized := range []bool{true, false} {
-		f.Add(zipped(f, zip.Deflate, sized, packedFiles[:3]...))
-	}
-	f.Add(zipped(f, zip.Store, true, packedFiles[:3]...))
-	f.Add(gzipped(f, tarred(f, packedFiles[:3]...)))
-	f.Add(zstded(f, []byte("text")))
-	f.Add(zipped(f, zip.Store, true, packedFile{"a.gz", string(gzipped(f, []byte("text")))}))
+	f.Add(sizedZip(f, zip.Deflate, packedFiles[:3]...))
+	f.Add(testimage.Zip(zip.Deflate, packedFiles[:3]...))
+	f.Add(sizedZip(f, zip.Store, packedFiles[:3]...))
+	f.Add(testimage.Gzip(testimage.Tar(packedFiles[:3]...), 1))
+	f.Add(testimage.Zstd([]byte("text")))
+	f.Add(sizedZip(f, zip.Store, testimage.File("a.gz", string(testimage.Gzip([]byte("text"), 1)))))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if !Packed(data[:min(len(data), PackedHead)]) {
 			return
@@ -359,7 +295,7 @@ func FuzzUnpack(f *testing.F) {
 		}
 		// The same in the smallest pieces, and with memory that was used.
 		again := []string(nil)
-		for e := range u.Files(t.Context(), "x", &slowly{data, rand.New(rand.NewPCG(1, 2))}, int64(len(data))) {
+		for e := range u.Files(t.Context(), "x", iotest.OneByteReader(bytes.NewReader(data)), int64(len(data))) {
 			text, _ := io.ReadAll(e)
 			if e.Type == TypeFile {
 				again = append(again, e.Name+": "+string(text))
@@ -391,19 +327,4 @@ func FuzzUnpack(f *testing.F) {
 			}
 		}
 	})
-}
-
-// slowly gives a text in pieces of a few bytes.
-type slowly struct {
-	data []byte
-	rnd  *rand.Rand
-}
-
-func (s *slowly) Read(p []byte) (int, error) {
-	if len(s.data) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p, s.data[:min(len(s.data), 1+s.rnd.IntN(7))])
-	s.data = s.data[n:]
-	return n, nil
 }

@@ -136,7 +136,7 @@ func main() {
 	o.old("program", "file", "a compiled program", image(file("app/server", string(bytes.ReplaceAll(program, []byte(slot), []byte("\x00"+token+"\x00"))))).Build(), token)
 	o.old("node_modules", "file", "a file in `node_modules`", image(file("app/node_modules/client/lib/client.js", "const token = '"+token+"';\nmodule.exports = () => token;\n")).Build(), token)
 	o.old("targz", "file", "in a `.tar.gz` in a layer", image(file("app/backup.tar.gz", string(ti.Gzip(ti.Tar(ti.File("deploy.yaml", settings)), 1)))).Build(), token)
-	o.old("jar", "file", "in a `.jar` in a layer", image(file("app/app.jar", jar("application.properties", "github.token="+token+"\n"))).Build(), token)
+	o.old("jar", "file", "in a `.jar` in a layer", image(file("app/app.jar", string(ti.Zip(zip.Deflate, ti.File("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\n"), ti.File("application.properties", "github.token="+token+"\n"))))).Build(), token)
 
 	// Places that unpacking makes no use of.
 	o.old("pax", "hidden", "a PAX header", image(files(ti.Entry{Name: "app/x", Body: "x\n", PAX: map[string]string{"SCHILY.xattr.user.token": token}})).Build(), token)
@@ -255,19 +255,6 @@ func behind(text string) *ti.Built {
 	b.Config = ti.NewBlob(b.Config.MediaType, bytes.ReplaceAll(b.Config.Data, []byte(was), []byte(b.DiffIDs[last])))
 	b.Seal(nil)
 	return b
-}
-
-func jar(name, body string) string {
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	for _, f := range [][2]string{{"META-INF/MANIFEST.MF", "Manifest-Version: 1.0\n"}, {name, body}} {
-		w, err := z.Create(f[0])
-		check(err)
-		_, err = w.Write([]byte(f[1]))
-		check(err)
-	}
-	check(z.Close())
-	return b.String()
 }
 
 // words is a log of so many lines, which are not all the same.

@@ -5,6 +5,7 @@ package testimage
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
@@ -100,6 +101,21 @@ func Zstd(data []byte) []byte {
 	out = append(out, w.EncodeAll(data[:len(data)/2], nil)...)
 	out = append(out, skip...)
 	return append(out, w.EncodeAll(data[len(data)/2:], nil)...)
+}
+
+// Zip makes a zip whose members have their sizes behind them, as Go and Java write
+// it. The method is one of archive/zip.
+func Zip(method uint16, entries ...Entry) []byte {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for _, e := range entries {
+		m, err := w.CreateHeader(&zip.FileHeader{Name: e.Name, Method: method})
+		must(err)
+		_, err = m.Write([]byte(e.Body))
+		must(err)
+	}
+	must(w.Close())
+	return b.Bytes()
 }
 
 // Digest is the sha256 of data.
