@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/leakscan/leakscan"
 	"github.com/leakscan/leakscan/buildhook/check"
@@ -50,19 +51,32 @@ func inRepository(name string) (string, error) {
 // maxFramed bounds the Dockerfiles that are shown.
 const maxFramed = 256 << 10
 
-// frameDockerfile lets findings be shown where their instruction stands, without
-// the secrets that the scan has found and those that stand in the file.
-func frameDockerfile(d *report.Dockerfile, set *rules.Set, found *leakscan.Vault) error {
+// frameDockerfile lets findings be shown where their instruction stands. The
+// Dockerfile is masked when the first one is.
+func frameDockerfile(d *report.Dockerfile, set *rules.Set, found *leakscan.Vault) {
+	masked := sync.OnceValue(func() []byte { return maskedDockerfile(d, set, found) })
+	d.Frame = func(first, last int) string {
+		data := masked()
+		if data == nil {
+			return ""
+		}
+		return check.Frame(d.Path, data, first, last)
+	}
+}
+
+// maskedDockerfile is a Dockerfile without the secrets that the scan has found and
+// those that stand in it; nil: it can't be shown.
+func maskedDockerfile(d *report.Dockerfile, set *rules.Set, found *leakscan.Vault) []byte {
 	scanner, err := detect.For(set)
-	if err != nil {
-		return err
+	if err != nil || len(strings.Join(d.Lines, "\n")) > maxFramed {
+		return nil
 	}
 	masked := func(lines []string) []string {
 		return strings.Split(found.Mask(string(check.Masked(scanner, d.Path, []byte(strings.Join(lines, "\n"))))), "\n")
 	}
 	lines := masked(d.Lines)
-	if len(lines) != len(d.Lines) || len(strings.Join(d.Lines, "\n")) > maxFramed {
-		return nil
+	if len(lines) != len(d.Lines) {
+		return nil // they would be others
 	}
 	// An instruction of several lines is looked at as a builder puts it together,
 	// too: its lines may have pieces of a secret, which nothing masks.
@@ -78,9 +92,7 @@ func frameDockerfile(d *report.Dockerfile, set *rules.Set, found *leakscan.Vault
 			lines[i] = "…"
 		}
 	}
-	data := []byte(strings.Join(lines, "\n"))
-	d.Frame = func(first, last int) string { return check.Frame(d.Path, data, first, last) }
-	return nil
+	return []byte(strings.Join(lines, "\n"))
 }
 
 // instructions puts the lines of a Dockerfile together, which may be shown

@@ -33,9 +33,7 @@ func TestFrameDockerfile(t *testing.T) {
 		"RUN make \\",
 		"  install",
 	}}
-	if err := frameDockerfile(d, nil, found); err != nil {
-		t.Fatal(err)
-	}
+	frameDockerfile(d, nil, found)
 	for _, tt := range []struct {
 		first, last int
 		want        string
@@ -84,9 +82,7 @@ func TestFramePieces(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := &report.Dockerfile{Path: "Dockerfile", Lines: strings.Split(tt.lines, "\n")}
-		if err := frameDockerfile(d, nil, found); err != nil {
-			t.Fatal(err)
-		}
+		frameDockerfile(d, nil, found)
 		for i := range d.Lines {
 			if d.Frame != nil && strings.Contains(d.Frame(i+1, i+1), tt.never) {
 				t.Errorf("%s: line %d shows a piece of a secret", tt.name, i+1)

@@ -22,8 +22,7 @@ type progress struct {
 	mu     sync.Mutex
 	image  *client.Vertex // the one at work
 	images int
-	blobs  map[string]*client.VertexStatus // of that image
-	told   map[string]time.Time            // when their bytes were last shown
+	blobs  map[string]*client.VertexStatus // of that image; Timestamp is when it was last told
 
 	status chan *client.SolveStatus
 	ended  chan struct{}
@@ -80,8 +79,8 @@ func (p *progress) update() func(leakscan.Progress) {
 			p.image = &client.Vertex{
 				Digest: digest.FromString(strconv.Itoa(p.images) + " " + s.Ref), Name: progressStep + " " + report.Escape(s.Ref), Started: &now,
 			}
-			p.blobs, p.told = map[string]*client.VertexStatus{}, map[string]time.Time{}
-			p.tell()
+			p.blobs = map[string]*client.VertexStatus{}
+			p.tellImage()
 		}
 		b := p.blobs[s.Blob]
 		switch s.Kind {
@@ -96,7 +95,7 @@ func (p *progress) update() func(leakscan.Progress) {
 				return
 			}
 			b.Current += s.Bytes
-			if now.Sub(p.told[s.Blob]) < tellEvery {
+			if now.Sub(b.Timestamp) < tellEvery {
 				return
 			}
 		case leakscan.BlobDone:
@@ -105,33 +104,29 @@ func (p *progress) update() func(leakscan.Progress) {
 			}
 		}
 		if b != nil {
-			p.told[s.Blob] = now
 			b.Timestamp = now
 			p.tell(b)
 		}
 	}
 }
 
-// tell sends copies of the image and of blobs: what is sent belongs to the
-// display.
-func (p *progress) tell(blobs ...*client.VertexStatus) {
-	s := &client.SolveStatus{}
-	if len(blobs) == 0 {
-		image := *p.image
-		s.Vertexes = append(s.Vertexes, &image)
-	}
-	for _, b := range blobs {
-		blob := *b
-		s.Statuses = append(s.Statuses, &blob)
-	}
-	p.status <- s
+// tell sends a copy of a blob: what is sent belongs to the display.
+func (p *progress) tell(b *client.VertexStatus) {
+	blob := *b
+	p.status <- &client.SolveStatus{Statuses: []*client.VertexStatus{&blob}}
+}
+
+// tellImage is tell for the image that is at work.
+func (p *progress) tellImage() {
+	image := *p.image
+	p.status <- &client.SolveStatus{Vertexes: []*client.Vertex{&image}}
 }
 
 // complete ends the step of the image that is at work.
 func (p *progress) complete(now time.Time) {
 	if p.image != nil {
 		p.image.Completed = &now
-		p.tell()
+		p.tellImage()
 		p.image = nil
 	}
 }

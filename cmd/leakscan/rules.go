@@ -29,12 +29,18 @@ func loadRules(file string) (*rules.Set, error) {
 	return set, nil
 }
 
+// orBuiltin is a set that was loaded; of nil, the built-in one.
+func orBuiltin(set *rules.Set) (*rules.Set, error) {
+	if set != nil {
+		return set, nil
+	}
+	return rules.Default()
+}
+
 // ruleIDs are the IDs of a set's rules; nil: the built-in ones.
 func ruleIDs(set *rules.Set) (ids []string, err error) {
-	if set == nil {
-		if set, err = rules.Default(); err != nil {
-			return nil, err
-		}
+	if set, err = orBuiltin(set); err != nil {
+		return nil, err
 	}
 	for i := range set.Rules {
 		ids = append(ids, set.Rules[i].ID)
@@ -61,8 +67,8 @@ func (a *app) rulesCommand() *cobra.Command {
 				return usage(unknownFormat, a.named("format"), format, "text, json")
 			}
 			set, err := loadRules(config)
-			if err == nil && set == nil {
-				set, err = rules.Default()
+			if err == nil {
+				set, err = orBuiltin(set)
 			}
 			if err != nil {
 				return err

@@ -205,9 +205,7 @@ func (a *app) report(ctx context.Context, f *scanFlags, scan func(leakscan.Optio
 		}
 	}
 	if dockerfile != nil {
-		if err := frameDockerfile(dockerfile, set, o.Secrets); err != nil {
-			return err
-		}
+		frameDockerfile(dockerfile, set, o.Secrets)
 	}
 	ids, err := ruleIDs(set)
 	if err != nil {
@@ -335,9 +333,8 @@ func (o *output) open() (err error) {
 		return err
 	}
 	o.temp, err = os.CreateTemp(filepath.Dir(o.file), ".leakscan-*") // mode 0600
-	var pe *os.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err // without the name that it would have had for a while
+	if err != nil {
+		err = reason(err) // without the name that it would have had for a while
 	}
 	return err
 }
@@ -448,12 +445,9 @@ func clock(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05") }
 // rulePages gives the pages of rules, for formats that carry them.
 func rulePages(set *rules.Set) func(string) (report.RulePage, bool) {
 	return func(id string) (report.RulePage, bool) {
-		s := set
-		if s == nil {
-			var err error
-			if s, err = rules.Default(); err != nil {
-				return report.RulePage{}, false
-			}
+		s, err := orBuiltin(set)
+		if err != nil {
+			return report.RulePage{}, false
 		}
 		r := s.Rule(id)
 		if r == nil {
