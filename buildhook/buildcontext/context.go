@@ -44,7 +44,7 @@ type EntryError struct {
 	Err  error
 }
 
-func (e *EntryError) Error() string { return fmt.Sprintf("%s: %s", e.Path, reason(e.Err)) }
+func (e *EntryError) Error() string { return fmt.Sprintf("%s: %s", e.Path, Reason(e.Err)) }
 func (e *EntryError) Unwrap() error { return e.Err }
 
 // A LimitError ends a walk that would go on for too long.
@@ -66,11 +66,11 @@ func Open(dir string, o Options) (*Context, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("the build context %s does not exist: give the directory that the build is started with: %w", dir, fs.ErrNotExist)
 		}
-		return nil, fmt.Errorf("the build context %s: %s: %w", dir, reason(err), err)
+		return nil, fmt.Errorf("the build context %s: %s: %w", dir, Reason(err), err)
 	}
 	st, err := os.Stat(resolved)
 	if err != nil {
-		return nil, fmt.Errorf("the build context %s: %s: %w", dir, reason(err), err)
+		return nil, fmt.Errorf("the build context %s: %s: %w", dir, Reason(err), err)
 	}
 	if !st.IsDir() {
 		return nil, fmt.Errorf("the build context %s is not a directory: give the directory that the build is started with", dir)
@@ -80,7 +80,7 @@ func Open(dir string, o Options) (*Context, error) {
 	}
 	root, err := os.OpenRoot(resolved)
 	if err != nil {
-		return nil, fmt.Errorf("the build context %s: %s: %w", dir, reason(err), err)
+		return nil, fmt.Errorf("the build context %s: %s: %w", dir, Reason(err), err)
 	}
 	c := &Context{dir: resolved, root: root, max: o.MaxFiles}
 	if c.max <= 0 {
@@ -156,14 +156,14 @@ func notFound(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
-// reason is an error without the operation and the path, which the words
+// Reason is an error without the operation and the path, which the words
 // around it name already.
-func reason(err error) string {
+func Reason(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
-		return pe.Err.Error()
+		return pe.Err
 	}
-	return err.Error()
+	return err
 }
 
 // OpenWalked opens a regular file that Walk gave. It asks less than OpenFile:

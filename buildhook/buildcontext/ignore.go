@@ -98,12 +98,12 @@ func readIgnoreFile(root *os.Root, base, name string) (*ignoreFile, error) {
 	case notFound(err), errors.Is(err, errTooManyLinks), st != nil && st.IsDir():
 		return nil, nil
 	default:
-		return nil, fmt.Errorf("the ignore file %s cannot be read (%s), so it is not known what the build sends: mend or remove it: %w", name, reason(err), err)
+		return nil, fmt.Errorf("the ignore file %s cannot be read (%s), so it is not known what the build sends: mend or remove it: %w", name, Reason(err), err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxIgnoreFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("the ignore file %s cannot be read (%s), so it is not known what the build sends: mend or remove it: %w", name, reason(err), err)
+		return nil, fmt.Errorf("the ignore file %s cannot be read (%s), so it is not known what the build sends: mend or remove it: %w", name, Reason(err), err)
 	}
 	return parseIgnoreFile(name, data)
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/leakscan/leakscan/buildhook/buildcontext"
 	"github.com/leakscan/leakscan/report"
 )
 
@@ -44,7 +45,7 @@ func (c *checker) path(ctx context.Context, p string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("no such file or directory: %s", p)
 	case err != nil:
-		return fmt.Errorf("%s can't be read: %w", p, reason(err))
+		return fmt.Errorf("%s can't be read: %w", p, buildcontext.Reason(err))
 	}
 	if info.IsDir() {
 		inv.Context = p
@@ -58,15 +59,6 @@ func (c *checker) path(ctx context.Context, p string) error {
 	}
 	inv.Dockerfile, inv.Context = p, filepath.Dir(p)
 	return c.build(ctx, inv)
-}
-
-// reason is what went wrong, without the name of the file.
-func reason(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
 }
 
 // driver is a kind of file that drives builds.
