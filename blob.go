@@ -101,9 +101,8 @@ const (
 )
 
 type blobScan struct {
-	ctx    context.Context
-	memory *layerwalk.Memory // of archives in the blob
-
+	ctx      context.Context
+	memory   *layerwalk.Memory // of archives in the blob; nil: they are not unpacked
 	unpacker layerwalk.Unpacker
 	scanner  *detect.Scanner
 	vault    *Vault
@@ -114,6 +113,10 @@ type blobScan struct {
 	head     headReader
 	public   firstBytes
 }
+
+// inArchive reports whether it is an archive in the blob that is scanned, which has
+// no ledger.
+func (w *blobScan) inArchive() bool { return w.res.Ledger == nil }
 
 // firstBytes keeps the first publicSize bytes that are written to it.
 type firstBytes struct{ b []byte }
@@ -166,7 +169,7 @@ func (w *blobScan) gap(p *layerwalk.Problem) {
 
 // entry scans all of an entry that can hold a secret.
 func (w *blobScan) entry(e *layerwalk.Entry) {
-	if w.res.Ledger != nil { // nothing in an archive has a fate of its own
+	if !w.inArchive() { // where nothing has a fate of its own
 		w.res.Ledger.Add(e)
 	}
 	place := report.PlaceFile
@@ -330,7 +333,7 @@ func (w *blobScan) name(e *layerwalk.Entry) {
 		place = report.PlaceHeader // there is no such file, but its name ships
 	}
 	name := e.Name
-	if i := strings.LastIndex(name, layerwalk.Inside); i >= 0 && w.res.Ledger == nil {
+	if i := strings.LastIndex(name, layerwalk.Inside); i >= 0 && w.inArchive() {
 		name = name[i:] // that of the archive has been scanned
 	}
 	w.short(place, e.Name, []byte(name))

@@ -133,10 +133,12 @@ func blobWords(src *layerwalk.Source, t target, b *layerwalk.Blob) string {
 		return "the " + t.doc
 	}
 	if img := onlyImage(src); img != nil {
-		if k := slices.IndexFunc(img.Layers, func(l layerwalk.Layer) bool { return l.Blob.ID == b.ID }); t.layer > 0 {
-			return fmt.Sprintf("layer %d of %d", t.layer, len(img.Layers)) // which another may have the bytes of
-		} else if k >= 0 {
-			return fmt.Sprintf("layer %d of %d", k+1, len(img.Layers))
+		n := t.layer // another may have the same bytes
+		if n == 0 {
+			n = 1 + slices.IndexFunc(img.Layers, func(l layerwalk.Layer) bool { return l.Blob.ID == b.ID })
+		}
+		if n > 0 {
+			return fmt.Sprintf("layer %d of %d", n, len(img.Layers))
 		}
 	}
 	return cmp.Or(t.digest, b.ID)

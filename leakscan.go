@@ -137,8 +137,7 @@ func newScan(o Options) (*scan, error) {
 
 // Tool is what a report says of the scanner that made it.
 func Tool(o Options) (report.Tool, error) {
-	err := o.setDefaults()
-	if err != nil {
+	if err := o.setDefaults(); err != nil {
 		return report.Tool{}, err
 	}
 	return tool(o), nil

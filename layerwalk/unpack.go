@@ -134,7 +134,6 @@ func (u *Unpacker) open(name string, r io.Reader, depth int, yield func(*Entry) 
 	defer release()
 	in := buffered(&l.plain, &unpackReader{u: u, r: dec})
 	if first, _ := in.Peek(blockSize); len(first) == blockSize && validHeader(first) { // a disk image may begin with zeros
-
 		t := &tarReader{r: in, noWhiteouts: true}
 		for e, err := range t.entries() {
 			if err != nil {
@@ -450,21 +449,13 @@ func (z *zipUnsized) Read(p []byte) (int, error) {
 		i -= len(zipDescriptor) - 1 // a signature may begin there
 	}
 	if i == 0 {
-		return 0, noEOF(err)
+		return 0, io.ErrUnexpectedEOF
 	}
 	n := copy(p, b[:i])
 	z.crc = crc32.Update(z.crc, crc32.IEEETable, p[:n])
 	z.n += uint64(n)
 	z.br.Discard(n)
 	return n, nil
-}
-
-// noEOF is an error for a stream that ends too early.
-func noEOF(err error) error {
-	if err == nil || err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }
 
 // inflate gives the decompressor of a level.

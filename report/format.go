@@ -143,7 +143,7 @@ func (x *dockerfileLines) framed(instruction string) string {
 
 // find looks an instruction up: it is only taken if it is the only one that fits.
 func (x *dockerfileLines) find(instruction string) (found dockerfileLine) {
-	if x == nil || len(x.instructions) == 0 || instruction == "" {
+	if len(x.instructions) == 0 || instruction == "" {
 		return found
 	}
 	want := normalInstruction(instruction)

@@ -170,11 +170,12 @@ func (r *Report) sarifRun(image int, name string, entries []entry, o Options) sa
 // gapMessage is a gap in a sentence.
 func gapMessage(g *Gap) string {
 	s := Escape(g.Reason)
-	for i, t := range g.Tried {
-		s += map[bool]string{true: " (", false: "; "}[i == 0] + Escape(t.Kind) + ": " + Escape(t.Reason)
+	var tried []string
+	for _, t := range g.Tried {
+		tried = append(tried, Escape(t.Kind)+": "+Escape(t.Reason))
 	}
-	if len(g.Tried) > 0 {
-		s += ")"
+	if tried != nil {
+		s += " (" + strings.Join(tried, "; ") + ")"
 	}
 	for _, t := range []string{g.Path, g.Blob} {
 		if t != "" {

@@ -210,10 +210,11 @@ func (p *printer) finding(f *Finding) {
 			p.labelled("secret", Escape(v))
 		}
 	}
-	if len(f.Locations) == 0 {
+	id := f.Fingerprint
+	if ls := f.counting(); len(ls) == 0 {
 		p.labelled("where", "not recorded")
 	} else {
-		ls := f.counting()
+		id = ls[0].Fingerprint
 		p.first(&ls[0])
 		p.also(ls[1:])
 		if e := ls[0].Extract; e != "" {
@@ -225,10 +226,6 @@ func (p *printer) finding(f *Finding) {
 	}
 	if f.Revoke != "" {
 		p.labelled("revoke", wrap(Escape(f.Revoke), p.prose-labelWidth)...)
-	}
-	id := f.Fingerprint
-	if len(f.Locations) > 0 {
-		id = f.counting()[0].Fingerprint
 	}
 	if id != "" {
 		p.labelled("id", p.paint(dim, Escape(id)))
