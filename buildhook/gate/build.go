@@ -25,7 +25,7 @@ type build struct {
 	ref string
 	req *controlapi.SolveRequest
 
-	progress progress
+	progress *progress
 
 	mu   sync.Mutex
 	defs map[string]*pb.Definition // of the references that BuildKit has given out, by their ids
@@ -46,7 +46,7 @@ func (g *Gate) controlSolve(ctx context.Context, in []byte, call caller) ([]byte
 	if req.Ref == "" {
 		return nil, refusal("the build has no name (an old client?)")
 	}
-	b := &build{ref: req.Ref, req: &req, defs: map[string]*pb.Definition{}}
+	b := &build{ref: req.Ref, req: &req, progress: newProgress(), defs: map[string]*pb.Definition{}}
 	g.mu.Lock()
 	if g.builds[req.Ref] != nil {
 		g.mu.Unlock()

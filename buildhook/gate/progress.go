@@ -16,10 +16,13 @@ type progress struct {
 	ended bool
 }
 
+func newProgress() *progress {
+	return &progress{done: map[string]bool{}, news: make(chan struct{})}
+}
+
 // watch follows the progress of a build until it ends.
 func (g *Gate) watch(ctx context.Context, b *build) {
-	p := &b.progress
-	p.done, p.news = map[string]bool{}, make(chan struct{})
+	p := b.progress
 	go func() {
 		defer p.note(func() { p.ended = true })
 		stream, err := controlapi.NewControlClient(g.up).Status(ctx, &controlapi.StatusRequest{Ref: b.ref})
@@ -58,12 +61,12 @@ const progressDelay = 300 * time.Millisecond
 // ran says whether one of the steps was run in this build, and not found in the
 // cache. A step of which nothing is said counts as one that was.
 func (b *build) ran(ctx context.Context, steps []written) bool {
-	p := &b.progress
+	p := b.progress
 	deadline := time.NewTimer(progressDelay)
 	defer deadline.Stop()
 	for {
 		p.mu.Lock()
-		unknown, news, ended := false, p.news, p.ended || p.done == nil
+		unknown, news, ended := false, p.news, p.ended
 		for i := range steps {
 			cached, known := p.done[string(steps[i].digest)]
 			if known && !cached {
