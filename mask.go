@@ -106,24 +106,34 @@ func (m *masker) mask(text string) string {
 
 // replace takes out the secrets that were found anywhere.
 func (m *masker) replace(text string) string {
+	all := m.cover(text)
+	if len(all) == 0 {
+		return text
+	}
 	var b strings.Builder
 	done := 0
+	for _, c := range all {
+		b.WriteString(text[done:c.From])
+		b.WriteString(c.Shown)
+		done = c.To
+	}
+	b.WriteString(text[done:])
+	return b.String()
+}
+
+// cover finds the secrets that were found anywhere.
+func (m *masker) cover(text string) []detect.Covered {
+	var all []detect.Covered
 	for i := 0; i+minMask <= len(text); i++ {
 		for _, k := range m.known[[minMask]byte([]byte(text[i:i+minMask]))] {
 			if strings.HasPrefix(text[i:], k.value) {
-				b.WriteString(text[done:i])
-				b.WriteString(k.preview)
-				done = i + len(k.value)
-				i = done - 1
+				all = append(all, detect.Covered{From: i, To: i + len(k.value), Shown: k.preview})
+				i += len(k.value) - 1
 				break
 			}
 		}
 	}
-	if done == 0 {
-		return text
-	}
-	b.WriteString(text[done:])
-	return b.String()
+	return all
 }
 
 // maskRef is masking for a reference, which may have been meant as a URL.

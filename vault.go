@@ -70,9 +70,10 @@ func (v *Vault) Reveal(f *report.Finding) (string, bool) {
 	return string(value), len(value) > 0
 }
 
-// Mask takes the secrets that were kept out of a text of the user's own, such as
-// the Dockerfile of the image. It knows no rules: see [detect.Scanner.Mask].
-func (v *Vault) Mask(text string) string { return newMasker(nil, v).replace(text) }
+// Cover returns where the secrets that were kept stand in a text of the user's
+// own, such as the Dockerfile of the image. It knows no rules: see
+// [detect.Scanner.Cover].
+func (v *Vault) Cover(text []byte) []detect.Covered { return newMasker(nil, v).cover(string(text)) }
 
 // minMask is the length under which a value is not looked for in other text:
 // it would be found in everything.
@@ -107,7 +108,7 @@ func (v *Vault) values() []detect.Secret {
 const sharedRun = 12
 
 // Shares tells of each text whether a piece of a secret that was kept stands in
-// it: of one that is put together, quoted or escaped, [Vault.Mask] finds no more.
+// it: of one that is put together, quoted or escaped, [Vault.Cover] finds no more.
 func (v *Vault) Shares(texts []string) []bool {
 	at := map[[sharedRun]byte][]int{}
 	for i, t := range texts {

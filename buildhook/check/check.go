@@ -82,8 +82,9 @@ type checker struct {
 	srcs   []*source
 	found  []*finding
 	labels []*label
-	values []string // secrets that are known, to be masked
-	hidden []extent // of the Dockerfile: words that are passwords only there
+	values []string                      // secrets that are known, to be masked
+	hidden []extent                      // of the Dockerfile: words that are passwords only there
+	cover  func([]byte) []detect.Covered // what else must not be shown; nil: nothing
 	notes  []string
 	frames []gapFrame
 

@@ -277,6 +277,21 @@ func (t *text) chomped() *text {
 	return out
 }
 
+// continued is the text as a shell reads it, which takes a backslash at the end
+// of a line, and the end of it, for nothing.
+func (t *text) continued() *text {
+	out := &text{}
+	for at := 0; ; {
+		i := strings.Index(t.s[at:], "\\\n")
+		if i < 0 {
+			out.append(t.slice(at, len(t.s)))
+			return out
+		}
+		out.append(t.slice(at, at+i))
+		at += i + 2
+	}
+}
+
 // describe names an instruction with its line.
 func (in *instruction) describe() string {
 	return fmt.Sprintf("%s in line %d", in.name, in.first)

@@ -16,6 +16,8 @@ import (
 var made = map[string]string{
 	"github":       testimage.Checksummed("ghp_", letters("github", 30)),
 	"github2":      testimage.Checksummed("ghp_", letters("github2", 30)),
+	"github-head":  testimage.Checksummed("ghp_", letters("github", 30))[:20],
+	"github-tail":  testimage.Checksummed("ghp_", letters("github", 30))[20:],
 	"github-fine":  "github_" + "pat_" + letters("fine", 82),
 	"gitlab":       "glpat-" + letters("gitlab", 20),
 	"npm":          testimage.Checksummed("npm_", strings.ToLower(letters("npm", 30))),

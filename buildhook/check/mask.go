@@ -2,6 +2,7 @@ package check
 
 import (
 	"bytes"
+	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
@@ -64,15 +65,21 @@ func (c *checker) maskedSource(s *source) []byte {
 		shown string
 	}
 	var cuts []cut
-	for m, err := range c.scanner.ScanBytes(s.name, s.data) {
-		if err != nil {
-			cuts = append(cuts, cut{extent{len(s.data), len(s.data)}, ""})
-			break
+	if c.cover != nil {
+		for _, k := range c.cover(s.data) {
+			cuts = append(cuts, cut{extent{k.From, k.To}, strings.ReplaceAll(k.Shown, "\n", " ")})
 		}
-		if guess(&m) && placeholder(string(m.Secret.Reveal())) {
-			continue // a variable, for instance
+	}
+	for _, t := range append([]*text{s.text()}, c.joined(s)...) {
+		for m, err := range c.scanner.ScanBytes(s.name, []byte(t.s)) {
+			if err != nil {
+				break
+			}
+			if guess(&m) && placeholder(string(m.Secret.Reveal())) {
+				continue // a variable, for instance
+			}
+			cuts = append(cuts, cut{t.extent(int(m.SecretOffset), int(m.SecretEnd)), m.Secret.Preview()})
 		}
-		cuts = append(cuts, cut{extent{int(m.SecretOffset), int(m.SecretEnd)}, m.Secret.Preview()})
 	}
 	for _, f := range c.found {
 		if f.src == s && f.value.to > f.value.from {
@@ -84,7 +91,7 @@ func (c *checker) maskedSource(s *source) []byte {
 			cuts = append(cuts, cut{e, c.secret(string(s.data[e.from:e.to])).Preview()})
 		}
 	}
-	slices.SortStableFunc(cuts, func(a, b cut) int { return a.from - b.from })
+	slices.SortStableFunc(cuts, func(a, b cut) int { return cmp.Or(a.from-b.from, b.to-a.to) })
 	var b bytes.Buffer
 	done := 0
 	for _, k := range cuts {
@@ -110,11 +117,48 @@ func (c *checker) maskedSource(s *source) []byte {
 	return s.masked
 }
 
-// Masked is a file of a build without what looks like a secret in it, with the
-// same lines.
-func Masked(s *detect.Scanner, name string, data []byte) []byte {
-	c := &checker{scanner: s}
-	return c.maskedSource(newSource(name, data))
+// Masked is a Dockerfile without what the rules take for a secret in it, and
+// without what cover says of a text (nil: nothing more); it has the same lines. An
+// instruction of several lines is looked at as a builder puts it together, too:
+// its lines may have pieces of a secret, of which none is one.
+func Masked(s *detect.Scanner, name string, data []byte, cover func([]byte) []detect.Covered) []byte {
+	masked := func(lines []string) []string {
+		c := &checker{scanner: s, cover: cover}
+		return strings.Split(string(c.maskedSource(newSource(name, []byte(strings.Join(lines, "\n"))))), "\n")
+	}
+	lines := strings.Split(string(data), "\n")
+	shown := masked(lines)
+	of, joined := putTogether(lines, lines)
+	_, pieces := putTogether(lines, shown)
+	whole := masked(joined)
+	for i, k := range of {
+		if whole[k] != pieces[k] {
+			shown[i] = "…"
+		}
+	}
+	return []byte(strings.Join(shown, "\n"))
+}
+
+// putTogether gives the instructions of a Dockerfile, whether it can be parsed or
+// not, from what is shown of its lines: of says of each line which it is of.
+// Comments and empty lines between are left out, as a builder leaves them out.
+func putTogether(lines, shown []string) (of []int, joined []string) {
+	open := false
+	for i, l := range lines {
+		if !open {
+			joined = append(joined, "")
+		}
+		k := len(joined) - 1
+		of = append(of, k)
+		t := strings.TrimSpace(l)
+		comment := t == "" || t[0] == '#'
+		if open && comment {
+			continue
+		}
+		joined[k] += strings.TrimRight(strings.TrimRight(shown[i], " \t\r"), "\\`")
+		open = !comment && strings.TrimRight(t, "\\`") != t
+	}
+	return of, joined
 }
 
 // MaskedLine is a text that quotes an instruction, such as the name of a step,

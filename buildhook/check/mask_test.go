@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/leakscan/leakscan/buildhook/check"
+	"github.com/leakscan/leakscan/detect"
 	"github.com/leakscan/leakscan/internal/testimage"
 )
 
@@ -97,7 +98,7 @@ func TestMaskedOnce(t *testing.T) {
 		"ENV DB_PASSWORD=zQ7vK2p" + "X9mL4tR8w":         "ENV DB_PASSWORD=zQ…(16 characters)\n",
 		"RUN DB_PASSWORD=zQ7vK2p" + "X9mL4tR8w ./start": "RUN DB_PASSWORD=zQ…(16 characters) ./start\n",
 	} {
-		got := string(check.Masked(shared(t), "Dockerfile", []byte("FROM scratch\n"+line+"\n")))
+		got := string(check.Masked(shared(t), "Dockerfile", []byte("FROM scratch\n"+line+"\n"), nil))
 		if got != "FROM scratch\n"+want {
 			t.Errorf("got %q, want %q", got, want)
 		}
@@ -111,6 +112,31 @@ func TestMaskedOnce(t *testing.T) {
 			if !strings.Contains(p.Frame, want) {
 				t.Errorf("%s: got\n%swant %q", p.Check, p.Frame, want)
 			}
+		}
+	}
+}
+
+// TestMaskedPieces has secrets in pieces, each of which says too much.
+func TestMaskedPieces(t *testing.T) {
+	token := testimage.GitHubToken(1)
+	a, b := token[:20], token[20:]
+	for _, tt := range []struct{ name, text, want string }{
+		{"continued", "FROM a\nENV X=" + a + "\\\n" + b + "\nRUN b", "FROM a\n…\n…\nRUN b"},
+		{"no Dockerfile", "ENV X=" + a + "\\\n" + b + "\nFOO", "…\n…\nFOO"},
+		{"escape=`", "# escape=`\nFROM a\nENV X=" + a + "`\n" + b, "# escape=`\nFROM a\n…\n…"},
+		{"crlf", "FROM a\r\nENV X=" + a + "\\\r\n# c\r\n" + b + "\r\n", "FROM a\r\n…\n…\n…\n"},
+		{"not parted", "FROM a\nRUN b \\\n  c --t=" + token + " \\\n d", "FROM a\nRUN b \\\n  c --t=ghp_…(40 characters) \\\n d"},
+		{"what cover says", "FROM a\nENV X=1 \\\n Y=some\\\nthing", "FROM a\n…\n…\n…"},
+		{"what cover says, in a line", "FROM a\nENV X=something", "FROM a\nENV X=?"},
+	} {
+		cover := func(text []byte) []detect.Covered {
+			if i := strings.Index(string(text), "something"); i >= 0 {
+				return []detect.Covered{{From: i, To: i + 9, Shown: "?"}}
+			}
+			return nil
+		}
+		if got := string(check.Masked(shared(t), "Dockerfile", []byte(tt.text), cover)); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}
 	}
 }

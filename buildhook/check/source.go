@@ -49,6 +49,13 @@ func (s *source) line(n int) []byte {
 	return bytes.TrimRight(s.data[s.lineStart(n):s.lineStart(n+1)], "\r\n")
 }
 
+// text is the source as it stands.
+func (s *source) text() *text {
+	t := &text{}
+	t.add(string(s.data), 0)
+	return t
+}
+
 // extent is a part of a source.
 type extent struct{ from, to int }
 

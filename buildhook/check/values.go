@@ -423,41 +423,84 @@ func (c *checker) options(in *instruction, id string, args []string) {
 func (c *checker) placeholder(v string) bool { return placeholder(v) || exampleCredential(v) }
 
 // scanText runs the rules over the text of a file, and gives what they find
-// to the check that it belongs to.
+// to the check that it belongs to. An instruction of several lines is looked at
+// as BuildKit puts it together, too.
 func (c *checker) scanText(src *source) {
-	for m, err := range c.scanner.ScanBytes(src.name, src.data) {
-		if err != nil {
-			c.gap(report.GapLimit, src.name, "", err.Error(), "")
-			return
+	whole := src.text()
+	for _, t := range append([]*text{whole}, c.joined(src)...) {
+		for m, err := range c.scanner.ScanBytes(src.name, []byte(t.s)) {
+			if err != nil {
+				c.gap(report.GapLimit, src.name, "", err.Error(), "")
+				return
+			}
+			if t == whole || t.crosses(&m) {
+				c.matched(src, &m, t.extent(int(m.SecretOffset), int(m.SecretEnd)))
+			}
 		}
-		value := extent{int(m.SecretOffset), int(m.SecretEnd)}
-		if m.Rule.ID == "password-in-command" {
-			continue // package shellflow sees them, with what the variables are
-		}
-		if m.Severity == rules.SeverityInfo || guess(&m) && (m.Key == "" || !secretName(m.Key) || placeholder(string(m.Secret.Reveal()))) {
-			continue
-		}
-		if strings.Contains(m.Rule.ID, "curl-auth") && strings.Contains(string(src.data[value.from:min(value.to, len(src.data))]), "$") {
-			continue
-		}
-		in := c.at(src, value.from)
-		f := &finding{plain: true, id: idDockerfile, src: src, at: value, value: value, in: in, key: m.Key, rule: m.Rule.ID, secret: m.Secret,
-			severity: report.Severity(m.Severity), confidence: report.Confidence(m.Confidence),
-			message: fmt.Sprintf("%s: a comment is part of the provenance too", m.Rule.Title), rests: []report.Rest{report.RestProvenance}}
-		if guess(&m) {
-			f.severity = ""
-		}
-		if v := string(m.Secret.Reveal()); len(m.Encodings) == 0 {
-			c.known(v)
-		}
-		if in != nil && guess(&m) && (in.name == "ENV" || in.name == "ARG" || in.name == "LABEL") {
-			continue // judged by name and value, which a pattern may take for another's
-		}
-		if in != nil && !c.comment(src, value.from) {
-			c.place(f, in, m.Rule.Title)
-		}
-		c.add(f)
 	}
+}
+
+// joined are the texts of a Dockerfile that are put together from several lines.
+func (c *checker) joined(src *source) []*text {
+	if c.d == nil || src != c.d.src {
+		return nil
+	}
+	var out []*text
+	for _, in := range c.d.all() {
+		texts := []*text{in.head}
+		if in.name == "RUN" { // a shell reads it
+			for _, h := range in.body {
+				texts = append(texts, h.text.continued())
+			}
+		}
+		for _, t := range texts {
+			if len(t.parts) > 1 {
+				out = append(out, t)
+			}
+		}
+	}
+	return out
+}
+
+// crosses says whether the secret of a match stands in no one part of the text.
+func (t *text) crosses(m *detect.Match) bool {
+	from, to := int(m.SecretOffset), int(m.SecretEnd)
+	for _, p := range t.parts {
+		if from < p.at && p.at < to {
+			return true
+		}
+	}
+	return false
+}
+
+// matched takes what a rule has found in the text of a file.
+func (c *checker) matched(src *source, m *detect.Match, value extent) {
+	if m.Rule.ID == "password-in-command" {
+		return // package shellflow sees them, with what the variables are
+	}
+	if m.Severity == rules.SeverityInfo || guess(m) && (m.Key == "" || !secretName(m.Key) || placeholder(string(m.Secret.Reveal()))) {
+		return
+	}
+	if strings.Contains(m.Rule.ID, "curl-auth") && strings.Contains(string(src.data[value.from:min(value.to, len(src.data))]), "$") {
+		return
+	}
+	in := c.at(src, value.from)
+	f := &finding{plain: true, id: idDockerfile, src: src, at: value, value: value, in: in, key: m.Key, rule: m.Rule.ID, secret: m.Secret,
+		severity: report.Severity(m.Severity), confidence: report.Confidence(m.Confidence),
+		message: fmt.Sprintf("%s: a comment is part of the provenance too", m.Rule.Title), rests: []report.Rest{report.RestProvenance}}
+	if guess(m) {
+		f.severity = ""
+	}
+	if v := string(m.Secret.Reveal()); len(m.Encodings) == 0 {
+		c.known(v)
+	}
+	if in != nil && guess(m) && (in.name == "ENV" || in.name == "ARG" || in.name == "LABEL") {
+		return // judged by name and value, which a pattern may take for another's
+	}
+	if in != nil && !c.comment(src, value.from) {
+		c.place(f, in, m.Rule.Title)
+	}
+	c.add(f)
 }
 
 // place gives a secret in the text to the check of its instruction.

@@ -193,11 +193,7 @@ func (f *findings) frame(p *report.Problem, spans []span) {
 	if s.first < 1 || s.last < s.first || len(s.data) == 0 {
 		return
 	}
-	shown := f.known.Mask(check.Masked(f.g.scanner, s.file, s.data))
-	if bytes.Count(shown, []byte("\n")) != bytes.Count(s.data, []byte("\n")) {
-		return // the lines would be others
-	}
-	p.Frame = check.Frame(s.file, shown, s.first, min(s.last, s.first+11))
+	p.Frame = check.Frame(s.file, check.Masked(f.g.scanner, s.file, s.data, f.g.cover), s.first, min(s.last, s.first+11))
 }
 
 func absolute(p string) string { return "/" + strings.TrimPrefix(p, "/") }

@@ -1,9 +1,7 @@
 package gate
 
 import (
-	"bytes"
 	"fmt"
-	"strings"
 
 	controlapi "github.com/moby/buildkit/api/services/control"
 	"github.com/moby/buildkit/solver/pb"
@@ -105,23 +103,9 @@ func (r *redactor) log(l *controlapi.VertexLog) *log {
 // hideSource masks a Dockerfile of which lines will be shown. They stay the
 // lines that they are.
 func (g *Gate) hideSource(info *pb.SourceInfo) {
-	if info == nil || len(info.Data) == 0 {
-		return
+	if info != nil && len(info.Data) > 0 {
+		info.Data = check.Masked(g.scanner, info.Filename, info.Data, g.cover)
 	}
-	var b strings.Builder
-	done := 0
-	for _, c := range g.cover(info.Data) {
-		b.Write(info.Data[done:c.From])
-		b.WriteString(strings.ReplaceAll(c.Shown, "\n", " "))
-		b.WriteString(strings.Repeat("\n", bytes.Count(info.Data[c.From:c.To], []byte("\n"))))
-		done = c.To
-	}
-	b.Write(info.Data[done:])
-	all := strings.Split(b.String(), "\n")
-	for i, line := range all {
-		all[i] = check.MaskedLine(line)
-	}
-	info.Data = []byte(strings.Join(all, "\n"))
 }
 
 // flush gives what is held back of an output.

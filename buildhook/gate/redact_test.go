@@ -151,6 +151,17 @@ func TestRedactTexts(t *testing.T) {
 	}
 }
 
+// TestRedactPieces: a value in pieces is in none of the lines that are shown.
+func TestRedactPieces(t *testing.T) {
+	g := testGate(t, knows(secretA))
+	half := len(secretA) / 2
+	info := &pb.SourceInfo{Filename: "Dockerfile", Data: []byte("FROM scratch\nENV A=" + secretA[:half] + "\\\n# a comment\n" + secretA[half:] + "\nRUN make \\\n  all")}
+	g.hideSource(info)
+	if want := "FROM scratch\n…\n…\n…\nRUN make \\\n  all"; string(info.Data) != want {
+		t.Errorf("got %q, want %q", info.Data, want)
+	}
+}
+
 // TestRedactGroups: dockerfile2llb names the group of a COPY --link by the
 // command, with its variables put in.
 func TestRedactGroups(t *testing.T) {

@@ -71,48 +71,11 @@ func maskedDockerfile(d *report.Dockerfile, set *rules.Set, found *leakscan.Vaul
 	if err != nil || len(strings.Join(d.Lines, "\n")) > maxFramed {
 		return nil
 	}
-	masked := func(lines []string) []string {
-		return strings.Split(found.Mask(string(check.Masked(scanner, d.Path, []byte(strings.Join(lines, "\n"))))), "\n")
-	}
-	lines := masked(d.Lines)
-	if len(lines) != len(d.Lines) {
-		return nil // they would be others
-	}
-	// An instruction of several lines is looked at as a builder puts it together,
-	// too: its lines may have pieces of a secret, which nothing masks.
-	of, joined := instructions(d.Lines, d.Lines)
-	_, pieces := instructions(d.Lines, lines)
-	whole := masked(joined)
-	if len(whole) != len(joined) {
-		return nil
-	}
-	shares := found.Shares(lines)
-	for i, k := range of {
-		if whole[k] != pieces[k] || shares[i] {
+	lines := strings.Split(string(check.Masked(scanner, d.Path, []byte(strings.Join(d.Lines, "\n")), found.Cover)), "\n")
+	for i, shares := range found.Shares(lines) {
+		if shares {
 			lines[i] = "…"
 		}
 	}
 	return []byte(strings.Join(lines, "\n"))
-}
-
-// instructions puts the lines of a Dockerfile together, which may be shown
-// otherwise: of says of each line which instruction it is of. Comments and empty
-// lines between are left out, as a builder leaves them out.
-func instructions(lines, shown []string) (of []int, joined []string) {
-	open := false
-	for i, l := range lines {
-		if !open {
-			joined = append(joined, "")
-		}
-		k := len(joined) - 1
-		of = append(of, k)
-		t := strings.TrimSpace(l)
-		comment := t == "" || t[0] == '#'
-		if open && comment {
-			continue
-		}
-		joined[k] += strings.TrimRight(strings.TrimRight(shown[i], " \t\r"), "\\`")
-		open = !comment && strings.TrimRight(t, "\\`") != t
-	}
-	return of, joined
 }
