@@ -169,7 +169,7 @@ func (d *drivers) add(f *finding) {
 		e.from = min(max(e.from, 0), n)
 		return extent{e.from, min(max(e.to, e.from), n)}
 	}
-	f.at, f.value = clamp(f.at), clamp(f.value)
+	f.at, f.value = d.src.shown(clamp(f.at)), clamp(f.value)
 	f.known = slices.DeleteFunc(f.known, func(v string) bool { return v == "" })
 	where := place{f.id, f.key, f.at}
 	if g := d.seen[where]; g != nil {

@@ -44,6 +44,17 @@ func (s *source) lineStart(line int) int {
 	return s.lines[line-1]
 }
 
+// shown is an extent in which there is something to see: of a file that breaks off,
+// a parser gives empty ones. For these it is their line, or the last before it that
+// is not empty.
+func (s *source) shown(e extent) extent {
+	line, _ := s.position(e.from)
+	for ; e.from == e.to && line > 0; line-- {
+		e = extent{s.lineStart(line), s.lineStart(line) + len(s.line(line))}
+	}
+	return e
+}
+
 // line returns a line without its end.
 func (s *source) line(n int) []byte {
 	return bytes.TrimRight(s.data[s.lineStart(n):s.lineStart(n+1)], "\r\n")
