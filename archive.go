@@ -39,7 +39,7 @@ func (w *blobScan) archive(e *layerwalk.Entry) {
 	}
 	if w.unpacker.Exceeded() {
 		w.gap(&layerwalk.Problem{Kind: layerwalk.Limit, Path: e.Name, Reason: fmt.Sprintf("unpacking it was ended after %d bytes: it gives too much for its size", w.unpacker.Bytes()),
-			Hint: "--no-unpack leaves archives as they are"})
+			Hint: "--no-unpack, of leakscan build --leakscan-no-unpack, leaves archives as they are"})
 	}
 	w.res.Inside += w.unpacker.Bytes()
 	w.merge(e, in.res, before)

@@ -53,8 +53,8 @@ type BlobMatch struct {
 	Inside     string            `json:"inside,omitempty"`     // the end of Path, if it is in an archive: see layerwalk.Inside
 }
 
-// file is the path of the file in the layer, which may be an archive.
-func (m *BlobMatch) file() string { return strings.TrimSuffix(m.Path, m.Inside) }
+// File is the path of the file in the layer, which may be an archive.
+func (m *BlobMatch) File() string { return strings.TrimSuffix(m.Path, m.Inside) }
 
 // BlobPublic is a public key or certificate in a file of a blob.
 type BlobPublic struct {
@@ -73,7 +73,8 @@ func ScanBlob(ctx context.Context, b *layerwalk.Blob, s *detect.Scanner, o layer
 // Tap sees what is scanned: a file's path and its bytes. What it returns is
 // scanned in their place, to its end; nil leaves the file out. It is also
 // given the texts that are no files: names, link targets, headers, and the
-// fields of documents, with their names.
+// fields of documents, with their names. The files in an archive are given while
+// the archive itself is read, by another goroutine.
 type Tap func(place report.Place, path string, r io.Reader) io.Reader
 
 // ScanBlobTap is ScanBlob with somebody who looks on.

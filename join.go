@@ -253,16 +253,16 @@ func (j *imageJoin) layer(k int, l layerwalk.Layer, r *BlobResult, ledgers []*la
 		case m.Superseded:
 			loc.Fate, loc.FateLayer = report.FateOverwritten, k+1
 		case (m.Place != report.PlaceUnparsed || m.Inside != "") && ledgers != nil:
-			e, ok := ends[m.file()]
+			e, ok := ends[m.File()]
 			if !ok {
-				e.fate, e.by = layerwalk.FateOf(m.file(), k, ledgers)
-				ends[m.file()] = e
+				e.fate, e.by = layerwalk.FateOf(m.File(), k, ledgers)
+				ends[m.File()] = e
 			}
 			if e.fate != layerwalk.Present {
 				loc.Fate, loc.FateLayer = fates[e.fate], e.by+1
 			}
 		}
-		if m.file() == "" && r.Summary.Format == layerwalk.FormatRaw {
+		if m.File() == "" && r.Summary.Format == layerwalk.FormatRaw {
 			loc.Path = text(l.Blob.ID) + loc.Path
 		}
 		j.finding(m, loc, l.Instruction, j.layerTarget(k, l, m))

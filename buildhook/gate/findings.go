@@ -123,7 +123,7 @@ func (f *findings) match(w *written, d *step.Dir, m *leakscan.BlobMatch) {
 		where += fmt.Sprintf(", line %d", m.Line)
 	}
 	p.Message = fmt.Sprintf("%s in %s", p.Title, where)
-	f.place(&p, w, d, m.Path)
+	f.place(&p, w, d, m.File(), m.Inside)
 	f.add(p)
 }
 
@@ -154,12 +154,13 @@ func (f *findings) given(w *written, d *step.Dir, k step.Known) {
 	default:
 		p.Fix = "The step copies a secret that it is given into a file: use it from where it is mounted, or in the environment of the one command, and write it nowhere."
 	}
-	f.place(&p, w, d, k.Path)
+	f.place(&p, w, d, k.File(), k.Inside)
 	f.add(p)
 }
 
-// place says which instruction it was, and what became of the file.
-func (f *findings) place(p *report.Problem, w *written, d *step.Dir, file string) {
+// place says which instruction it was, and what became of the file, or of the
+// archive that has it inside.
+func (f *findings) place(p *report.Problem, w *written, d *step.Dir, file, inside string) {
 	p.Rests = []report.Rest{report.RestLayer, report.RestBuildCache}
 	switch finals := d.Kept[file]; {
 	case w.base:
@@ -174,8 +175,11 @@ func (f *findings) place(p *report.Problem, w *written, d *step.Dir, file string
 	if len(w.spans) == 0 && !w.base {
 		p.Message += fmt.Sprintf("; written by %s", w.instruction())
 	}
-	if shown := f.mask(file); p.Fix == "" && shown != file { // an id made of it could be the secret in other letters
+	if shown := f.mask(file + inside); p.Fix == "" && shown != file+inside { // an id made of it could be the secret in other letters
 		p.Fix = "Revoke it, if it was ever exported. Its very name is a secret: call the file otherwise, and mount it for the step that needs it."
+	}
+	if p.Fix == "" && inside != "" {
+		p.Fix = fmt.Sprintf("Revoke it, if it was ever exported. Make %s without it: what is in an archive, everyone who has the image can read.", absolute(file))
 	}
 	if p.Fix == "" {
 		p.Fix = fmt.Sprintf("Revoke it, if it was ever exported. Don't copy it: mount it for the step that needs it, with RUN --mount=type=secret,id=%s,target=%s,required=true. leakscan check says how.", check.SecretID(file), absolute(file))

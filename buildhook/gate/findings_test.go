@@ -260,6 +260,32 @@ func TestFixOfGiven(t *testing.T) {
 	}
 }
 
+// TestFixInArchive: a file in an archive can't be mounted in its place, and what
+// becomes of it is what becomes of the archive.
+func TestFixInArchive(t *testing.T) {
+	g := testGate(t, nil)
+	d := &step.Dir{Kept: map[string][]string{"app.jar": {"00000"}}}
+	for _, p := range []report.Problem{
+		func() report.Problem {
+			f := g.newFindings(buildOf(nil))
+			f.match(&written{name: "COPY x"}, d, &leakscan.BlobMatch{Rule: "no-such-rule", Path: "app.jar!/x.env", Inside: "!/x.env", Line: 3})
+			return f.rep.Problems[0]
+		}(),
+		func() report.Problem {
+			f := g.newFindings(buildOf(nil))
+			f.given(&written{name: "COPY x", copied: true}, d, step.Known{Path: "app.jar!/x.env", Inside: "!/x.env", Name: "the secret", Form: "plain"})
+			return f.rep.Problems[0]
+		}(),
+	} {
+		if !strings.Contains(p.Message, "/app.jar!/x.env") || strings.Contains(p.Message, "removes it") || p.Target != "/app.jar!/x.env" {
+			t.Errorf("%s: %s", p.Target, p.Message)
+		}
+		if !strings.Contains(p.Fix, "Make /app.jar without it") || strings.Contains(p.Fix, "--mount") {
+			t.Error(p.Fix)
+		}
+	}
+}
+
 // TestFixOfSecretPath: what to do about it names the path, which may have the
 // secret in it; so may the ID that is made of the path, in lower case.
 func TestFixOfSecretPath(t *testing.T) {

@@ -66,6 +66,8 @@ type Options struct {
 	Attest bool
 	// LetThrough lets a build through that could not be scanned. It is told.
 	LetThrough bool
+	// NoUnpack leaves archives as they are: see leakscan.Options.
+	NoUnpack bool
 
 	// Told is called with the result of every scan, from several goroutines;
 	// nil: nobody.

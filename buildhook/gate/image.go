@@ -12,7 +12,6 @@ import (
 
 	"github.com/leakscan/leakscan"
 	"github.com/leakscan/leakscan/buildhook/known"
-	"github.com/leakscan/leakscan/buildhook/step"
 	"github.com/leakscan/leakscan/report"
 )
 
@@ -23,7 +22,7 @@ func (g *Gate) scanImage(ctx context.Context, image string) (string, error) {
 	values := g.values()
 	var mu sync.Mutex
 	found := map[hit]bool{}
-	o := leakscan.Options{Open: open, Rules: g.o.Rules, Version: g.o.Version}
+	o := leakscan.Options{Open: open, Rules: g.o.Rules, Version: g.o.Version, NoUnpack: g.o.NoUnpack}
 	stored, err := g.prints()
 	if err != nil {
 		return "", err
@@ -34,15 +33,6 @@ func (g *Gate) scanImage(ctx context.Context, image string) (string, error) {
 			return "", err
 		}
 		o.Tap = func(_ report.Place, path string, r io.Reader) io.Reader {
-			r = step.AlsoUnpacked(r, func(in io.Reader) {
-				s := prints.Scan(in)
-				io.Copy(io.Discard, s) // what is broken is scanned as it stands
-				mu.Lock()
-				defer mu.Unlock()
-				for _, h := range s.Hits() {
-					found[hit{h.Name, path}] = true
-				}
-			})
 			return &ended{Scan: prints.Scan(r), end: func(hits []known.Hit) {
 				mu.Lock()
 				defer mu.Unlock()

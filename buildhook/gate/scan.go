@@ -222,6 +222,9 @@ func (g *Gate) run(ctx context.Context, in insideBuild, diffs, again bool, gr *g
 	if !diffs {
 		args = append(args, "--dedupe", "--lower="+lowers(parts))
 	}
+	if g.o.NoUnpack {
+		args = append(args, "--no-unpack")
+	}
 	fresh := llb.WithCustomName("[leakscan] what it has written")
 	var ignore []llb.RunOption
 	diffOpts := []llb.ConstraintsOpt{fresh}

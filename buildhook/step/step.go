@@ -56,8 +56,8 @@ type Dir struct {
 	Result *leakscan.BlobResult `json:"result"`
 	Known  []Known              `json:"known,omitempty"`
 
-	// Kept tells for each path with a match in which directories of Final
-	// there still is such a file.
+	// Kept tells for each file with a match, or with an archive that has one, in
+	// which directories of Final there still is such a file.
 	Kept map[string][]string `json:"kept,omitempty"`
 }
 
@@ -65,10 +65,14 @@ type Dir struct {
 type Known struct {
 	Place  report.Place `json:"place"`
 	Path   string       `json:"path"`
-	Name   string       `json:"name"` // of the secret
-	Form   string       `json:"form"` // its spelling
+	Inside string       `json:"inside,omitempty"` // the end of Path, if it is in an archive: see layerwalk.Inside
+	Name   string       `json:"name"`             // of the secret
+	Form   string       `json:"form"`             // its spelling
 	Offset int64        `json:"offset"`
 }
+
+// File is the path of the file, or of the archive that it is in.
+func (k *Known) File() string { return strings.TrimSuffix(k.Path, k.Inside) }
 
 // Options of a step. Root is the directory that the paths above are in: "/",
 // but for tests.
@@ -80,6 +84,8 @@ type Options struct {
 	// made from, and -1 if it was made from none of them: what is the same there
 	// is not told again. nil: not known.
 	Lower []int
+	// NoUnpack leaves archives as they are: see leakscan.Options.
+	NoUnpack bool
 }
 
 // Run scans, and writes the report to Out. An error means that there is none.
@@ -117,6 +123,10 @@ func Run(ctx context.Context, o Options) error {
 	if o.Dedupe {
 		seen = &shared{files: map[identity]bool{}}
 	}
+	var read layerwalk.ReadOptions
+	if !o.NoUnpack {
+		read.Unpack = layerwalk.NewMemory(0)
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, name := range names {
@@ -133,7 +143,7 @@ func Run(ctx context.Context, o Options) error {
 				defer below.close()
 				w.below = below
 			}
-			d.Result = leakscan.ScanBlobTap(ctx, layerwalk.NewDir(dir), scanner, layerwalk.ReadOptions{}, w.tap)
+			d.Result = leakscan.ScanBlobTap(ctx, layerwalk.NewDir(dir), scanner, read, w.tap)
 			d.Result.Ledger = nil // large, and nobody asks
 			d.Result.Matches = slices.DeleteFunc(d.Result.Matches, func(m leakscan.BlobMatch) bool { return w.old(m.Place, m.Path) })
 			d.Known = w.known()
@@ -199,50 +209,69 @@ func kept(d *Dir, dir func(final string) string, finals []string) map[string][]s
 		}
 	}
 	for _, m := range d.Result.Matches {
-		note(m.Path)
+		note(m.File())
 	}
 	for _, k := range d.Known {
-		note(k.Path)
+		note(k.File())
 	}
 	return out
 }
 
-// watcher looks for known values in what passes by.
+// watcher looks for known values in what passes by: the files of a directory one
+// after the other and, beside each that is an archive, those in it.
 type watcher struct {
 	dir    string
 	prints *known.Prints
 	seen   *shared // nil: every file is scanned
 	below  *states // nil: nothing is
-	scans  []watched
+
+	mu    sync.Mutex
+	file  string // the last one that is in no archive
+	scans []*watched
 }
 
+// watched is a scan for known values of a file or of another text.
 type watched struct {
-	place report.Place
-	path  string
 	*known.Scan
+	place  report.Place
+	path   string
+	inside string // the end of path, if it is in an archive
 }
 
 func (w *watcher) tap(place report.Place, path string, r io.Reader) io.Reader {
-	if place == report.PlaceFile && (w.seen != nil && w.seen.before(filepath.Join(w.dir, filepath.FromSlash(path))) || w.below != nil && w.below.same(path)) || w.old(place, path) {
-		return nil
+	inside := w.inside(place, path)
+	if inside == "" {
+		if place == report.PlaceFile && (w.seen != nil && w.seen.before(filepath.Join(w.dir, filepath.FromSlash(path))) || w.below != nil && w.below.same(path)) || w.old(place, path) {
+			return nil
+		}
 	}
 	if w.prints.Empty() {
 		return r
 	}
-	w.settle()
-	if place == report.PlaceFile {
-		// A mounted secret that is packed up is still one.
-		r = AlsoUnpacked(r, func(in io.Reader) {
-			s := w.prints.Scan(in)
-			io.Copy(io.Discard, s) // what is broken is scanned as it stands
-			if len(s.Hits()) > 0 {
-				w.scans = append(w.scans, watched{place, path, s})
-			}
-		})
+	s := &watched{w.prints.Scan(r), place, path, inside}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	// What was read before is at its end, but for the archive that this is in. If
+	// nothing was found in it, it is forgotten: there is one for every file.
+	n := len(w.scans)
+	for n > 0 && (inside == "" || w.scans[n-1].inside != "") && len(w.scans[n-1].Hits()) == 0 {
+		n--
 	}
-	s := w.prints.Scan(r)
-	w.scans = append(w.scans, watched{place, path, s})
+	w.scans = append(w.scans[:n], s)
 	return s
+}
+
+// inside is the end of a path, from where it is that of a file in an archive.
+func (w *watcher) inside(place report.Place, path string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if in, ok := strings.CutPrefix(path, w.file); ok && w.file != "" && strings.HasPrefix(in, layerwalk.Inside) {
+		return in
+	}
+	if place == report.PlaceFile {
+		w.file = path
+	}
+	return ""
 }
 
 // old says whether a name, or the target of a link, was there in the state below.
@@ -257,27 +286,25 @@ func (w *watcher) old(place report.Place, path string) bool {
 	return false
 }
 
-// settle forgets the last scan if it has found nothing: there are as many as
-// there are files.
-func (w *watcher) settle() {
-	if n := len(w.scans); n > 0 && len(w.scans[n-1].Hits()) == 0 {
-		w.scans = w.scans[:n-1]
-	}
-}
-
 // maxKnown bounds the places of known values in one directory.
 const maxKnown = 1000
 
 func (w *watcher) known() (out []Known) {
-	w.settle()
 	for _, s := range w.scans {
 		for _, h := range s.Hits() {
 			if len(out) < maxKnown {
-				out = append(out, Known{Place: s.place, Path: layerwalk.Text(s.path), Name: h.Name, Form: h.Form, Offset: h.Offset})
+				out = append(out, Known{Place: s.place, Path: layerwalk.Text(s.path), Inside: layerwalk.Text(s.inside), Name: h.Name, Form: h.Form, Offset: h.Offset})
 			}
 		}
 	}
-	return slices.Clip(out)
+	// What is stored in an archive as it is was seen in its bytes, too.
+	twice := map[[2]string]bool{}
+	for _, k := range out {
+		if k.Inside != "" {
+			twice[[2]string{k.Name, k.File()}] = true
+		}
+	}
+	return slices.Clip(slices.DeleteFunc(out, func(k Known) bool { return k.Inside == "" && twice[[2]string{k.Name, k.Path}] }))
 }
 
 // shared remembers the files of the states below.

@@ -1,6 +1,7 @@
 package step
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -260,6 +261,45 @@ func TestLower(t *testing.T) {
 	if n := len(found(rep)); n <= len(want) {
 		t.Errorf("%d found", n)
 	}
+}
+
+// TestArchives: files in archives are files. What is known is looked for in them,
+// and told once.
+func TestArchives(t *testing.T) {
+	token, pw := "A="+testimage.GitHubToken(7)+"\n", testimage.Password(9)
+	inner := testimage.Zip(zip.Deflate, testimage.File("a.env", token), testimage.File("b.txt", pw))
+	jar := string(testimage.Zip(zip.Deflate, testimage.File("clean", "nothing"), testimage.File("lib/inner.jar", string(inner)), testimage.File("c.txt", pw)))
+	dir := root(t, map[string]string{
+		Src + "/00000/app.jar":    jar,
+		Src + "/00000/app.jar!/x": pw, // no part of it
+		Src + "/00000/b.tar.gz":   string(testimage.Gzip(testimage.Tar(testimage.File("d/pw", pw)), 1)),
+		Src + "/00000/c.gz":       string(testimage.Gzip([]byte("x"+pw), 1)),
+		Src + "/00000/e.zip":      string(testimage.Zip(zip.Store, testimage.File("f", pw), testimage.File("g", token))),
+		Src + "/00000/z":          pw,
+		Src + "/00001/app.jar":    jar,
+		Src + "/00001/other.jar":  jar,
+		Final + "/00000/app.jar":  jar,
+		Prints:                    prints(pw),
+	})
+	want := []string{
+		"00000 app.jar!/c.txt secret 0", "00000 app.jar!/lib/inner.jar!/a.env github-pat", "00000 app.jar!/lib/inner.jar!/b.txt secret 0", "00000 app.jar!/x secret 0",
+		"00000 b.tar.gz!/d/pw secret 0", "00000 c.gz!/c secret 0", "00000 e.zip!/f secret 0", "00000 e.zip!/g github-pat", "00000 z secret 0",
+		"00001 other.jar!/c.txt secret 0", "00001 other.jar!/lib/inner.jar!/a.env github-pat", "00001 other.jar!/lib/inner.jar!/b.txt secret 0",
+	}
+	for _, n := range []int{1, 2} {
+		rep, _ := run(t, Options{Root: dir, Dedupe: true, Lower: []int{-1, 0}})
+		equal(t, found(rep), want...)
+		if got, want := fmt.Sprint(rep.Dirs[0].Kept["app.jar"], rep.Dirs[0].Kept["e.zip"]), "[00000] []"; got != want {
+			t.Errorf("run %d: kept %s, not %s", n, got, want)
+		}
+		for _, k := range rep.Dirs[0].Known {
+			if k.Path == "b.tar.gz!/d/pw" && (k.File() != "b.tar.gz" || k.Offset != 0) || k.Path == "z" && k.File() != "z" {
+				t.Errorf("%+v is in %s", k, k.File())
+			}
+		}
+	}
+	rep, _ := run(t, Options{Root: dir, NoUnpack: true})
+	equal(t, found(rep), "00000 app.jar!/x secret 0", "00000 e.zip github-pat", "00000 e.zip secret 0", "00000 z secret 0")
 }
 
 func TestEqualBytes(t *testing.T) {

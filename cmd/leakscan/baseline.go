@@ -19,6 +19,7 @@ import (
 func (a *app) baselineCommand() *cobra.Command {
 	var f openFlags
 	var file, config string
+	var noUnpack bool
 	c := &cobra.Command{
 		Use: "baseline IMAGE... -o FILE", Short: baselineShort, Long: baselineLong, Example: baselineExample,
 		Args: takes(-1, baselineWants), Annotations: map[string]string{usesSettings: "yes"},
@@ -38,7 +39,7 @@ func (a *app) baselineCommand() *cobra.Command {
 				}
 				defer out.abandon()
 			}
-			rep, err := leakscan.Scan(c.Context(), args, leakscan.Options{Open: open, Rules: set})
+			rep, err := leakscan.Scan(c.Context(), args, leakscan.Options{Open: open, Rules: set, NoUnpack: noUnpack})
 			if err != nil {
 				return &usageError{err}
 			}
@@ -61,6 +62,7 @@ func (a *app) baselineCommand() *cobra.Command {
 	f.register(c.Flags())
 	c.Flags().StringVarP(&file, "output", "o", "", "write the baseline to `FILE` (default: the standard output)")
 	c.Flags().StringVar(&config, "config", "", configUsage)
+	c.Flags().BoolVar(&noUnpack, "no-unpack", false, noUnpackUsage)
 	return c
 }
 
@@ -68,6 +70,7 @@ func (a *app) baselineCommand() *cobra.Command {
 func (a *app) diffCommand() *cobra.Command {
 	var f openFlags
 	var format, failOn, confidence, config string
+	var noUnpack bool
 	c := &cobra.Command{
 		Use: "diff OLD NEW", Short: diffShort, Long: diffLong, Example: diffExample,
 		Args: takes(2, diffWants), Annotations: map[string]string{usesSettings: "yes"},
@@ -87,7 +90,7 @@ func (a *app) diffCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o := leakscan.Options{Open: open, Rules: set}
+			o := leakscan.Options{Open: open, Rules: set, NoUnpack: noUnpack}
 			old, err := a.reportOf(c.Context(), args[0], o)
 			if err != nil {
 				return err
@@ -133,6 +136,7 @@ func (a *app) diffCommand() *cobra.Command {
 	}
 	f.register(c.Flags())
 	c.Flags().StringVar(&config, "config", "", configUsage)
+	c.Flags().BoolVar(&noUnpack, "no-unpack", false, noUnpackUsage)
 	c.Flags().StringVarP(&format, "format", "o", "text", "write as `FORMAT`, text or json")
 	c.Flags().StringVar(&failOn, "fail-on", "medium", "exit with 1 for new findings of this `severity` and above: low, medium, high, critical, never")
 	c.Flags().StringVar(&confidence, "min-confidence", "medium", "and of this `confidence` and above: low, medium, high")

@@ -38,6 +38,7 @@ type gateFlags struct {
 	config     string
 	scanner    string
 	attest     bool
+	noUnpack   bool
 }
 
 func (f *gateFlags) register(fs *pflag.FlagSet, prefix string) {
@@ -48,13 +49,14 @@ func (f *gateFlags) register(fs *pflag.FlagSet, prefix string) {
 	fs.StringVar(&f.onError, prefix+"on-error", "stop", "a build that can't be scanned: stop or warn")
 	fs.StringVar(&f.check, prefix+"check", "stop", "check the Dockerfile first: stop (at problems that are high or critical), warn or off")
 	fs.StringVar(&f.config, prefix+"config", "", configUsage)
+	fs.BoolVar(&f.noUnpack, prefix+"no-unpack", false, noUnpackUsage)
 	fs.BoolVar(&f.attest, prefix+"attest", false, "attach an attestation (in-toto test-result) to clean images")
 	fs.StringVar(&f.scanner, prefix+"scanner", "", "the leakscan for Linux that scans in the build (default: this one)")
 }
 
 // options are the flags as the gate has them.
 func (f *gateFlags) options(a *app) (gate.Options, error) {
-	o := gate.Options{Version: leakscan.Version(), Scanner: f.scanner, Attest: f.attest, FailOn: report.Severity(f.failOn), FailOnBase: report.Severity(f.failOnBase)}
+	o := gate.Options{Version: leakscan.Version(), Scanner: f.scanner, Attest: f.attest, NoUnpack: f.noUnpack, FailOn: report.Severity(f.failOn), FailOnBase: report.Severity(f.failOnBase)}
 	threshold, err := a.thresholdOf(f.prefix, f.failOn, f.confidence)
 	if err != nil {
 		return o, err
@@ -391,6 +393,7 @@ func (a *app) stepCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return step.Run(c.Context(), o) },
 	}
 	c.Flags().BoolVar(&o.Dedupe, "dedupe", false, "")
+	c.Flags().BoolVar(&o.NoUnpack, "no-unpack", false, "")
 	c.Flags().IntSliceVar(&o.Lower, "lower", nil, "")
 	return c
 }

@@ -28,6 +28,7 @@ Flags of leakscan's own begin with --leakscan-, and can be set by variables too
                                     that are high or critical, or only show them (stop)
   --leakscan-attest                 attach an attestation that it was scanned (in-toto
                                     test-result) to a clean image
+  --leakscan-no-unpack              don't look into archives, such as jars
   --leakscan-config FILE            rules, as for leakscan IMAGE
   --leakscan-scanner FILE           the leakscan for Linux that scans in the build;
                                     needed on other systems

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"os"
 	"path/filepath"
@@ -44,8 +45,11 @@ func TestScripts(t *testing.T) {
 				testimage.File("app/fixtures/settings.ini", "badge = "+acmeToken(8)+"\n"),
 				testimage.File("app/server.acmekey", "\x00\x01"),
 			}}}}.Build()
+			jar := testimage.Image{Name: "jar:1", Layers: []testimage.Layer{{CreatedBy: "COPY app.jar /opt/", Entries: []testimage.Entry{
+				testimage.File("opt/app.jar", string(testimage.Zip(zip.Deflate, testimage.File("app.properties", "T="+testimage.GitHubToken(1))))),
+			}}}}.Build()
 			for name, data := range map[string][]byte{
-				"leaky.tar": testimage.DockerArchive(leaky), "github-token": []byte(testimage.GitHubToken(1)), "legacy.tar": legacy, "clean.tar": testimage.DockerArchive(clean),
+				"jar.tar": testimage.DockerArchive(jar), "leaky.tar": testimage.DockerArchive(leaky), "github-token": []byte(testimage.GitHubToken(1)), "legacy.tar": legacy, "clean.tar": testimage.DockerArchive(clean),
 				"hostile.tar": testimage.DockerArchive(hostile), "acme.tar": testimage.DockerArchive(acme), "cut.tar": legacy[:bytes.Index(legacy, []byte("manifest.json"))-100],
 			} {
 				if err := os.WriteFile(filepath.Join(e.WorkDir, name), data, 0o644); err != nil {

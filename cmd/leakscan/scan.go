@@ -80,7 +80,7 @@ func (f *scanFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.color, "color", "auto", "color the text report: auto, always, never")
 	fs.IntVar(&f.workers, "workers", 0, "layers to read at the same time (default: one for each core)")
 	fs.Int64Var(&f.maxBytes, "max-layer-bytes", layerwalk.DefaultMaxBytes, "stop reading a layer that gives more than so many `bytes` when decompressed")
-	fs.BoolVar(&f.noUnpack, "no-unpack", false, "don't look into archives that lie in a layer, such as jars: they are scanned as the bytes they are")
+	fs.BoolVar(&f.noUnpack, "no-unpack", false, noUnpackUsage)
 	f.openFlags.register(fs)
 }
 

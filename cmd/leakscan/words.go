@@ -73,7 +73,8 @@ says; with --verbose, how each rule runs and why.`
   leakscan rules --config .gitleaks.toml --verbose
   leakscan rules -o json | jq -r '.rules[].id'`
 
-	configUsage = "take the rules from `FILE`.toml, in gitleaks' form, or the settings from FILE.yaml (default: our rules; .leakscan.yaml)"
+	noUnpackUsage = "don't look into archives that lie in a layer, such as jars: they are scanned as the bytes they are"
+	configUsage   = "take the rules from `FILE`.toml, in gitleaks' form, or the settings from FILE.yaml (default: our rules; .leakscan.yaml)"
 
 	baselineShort = "Write what an image has today, so that only what is new counts"
 

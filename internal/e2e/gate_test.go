@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
@@ -83,6 +84,7 @@ func leaks(token, known string) []leak {
 		{name: "ARG", dockerfile: base + "ARG DB_PASSWORD\nRUN echo done > /out\n", flags: []string{"--build-arg", "DB_PASSWORD=" + known}},
 		{name: "persisted mount", dockerfile: base + "RUN --mount=type=secret,id=pw cat /run/secrets/pw > /kept\n", flags: secret, env: []string{"PW=" + known}},
 		{name: "known value in gzip", dockerfile: base + "RUN --mount=type=secret,id=pw gzip -c /run/secrets/pw > /kept.gz\n", flags: secret, env: []string{"PW=" + known}},
+		{name: "token in an archive", dockerfile: "FROM scratch\nCOPY app.jar /opt/\n", files: map[string]string{"app.jar": string(testimage.Zip(zip.Deflate, testimage.File("app.properties", token)))}},
 		{name: "known value in base64", dockerfile: base + "RUN --mount=type=secret,id=pw base64 /run/secrets/pw > /kept\n", flags: secret, env: []string{"PW=" + known}},
 	}
 }
