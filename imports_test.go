@@ -37,12 +37,12 @@ var mayImport = map[string][]string{
 	"buildhook/buildcontext": {"github.com/klauspost/compress/...", "github.com/therootcompany/xz", "github.com/moby/buildkit/frontend/...", "github.com/moby/patternmatcher/...", "github.com/tonistiigi/fsutil/...", "golang.org/x/sys/..."},
 	"buildhook/shellflow":    {"mvdan.cc/sh/v3/..."},
 	"buildhook/check": {
-		"rules", "detect", "formats", "report", "buildhook/buildcontext", "buildhook/shellflow",
+		"rules", "detect", "formats", "layerwalk", "report", "buildhook/buildcontext", "buildhook/shellflow",
 		"github.com/moby/buildkit/...", "github.com/opencontainers/go-digest", "github.com/opencontainers/image-spec/...", "mvdan.cc/sh/v3/...",
 		"github.com/hashicorp/hcl/v2/...", "github.com/zclconf/go-cty/...", "go.yaml.in/yaml/v4", "golang.org/x/sync/...", "golang.org/x/tools/txtar",
 	},
 	"buildhook/known": {},
-	"buildhook/step":  {"", "rules", "detect", "layerwalk", "report", "buildhook/known", "github.com/klauspost/compress/...", "github.com/therootcompany/xz", "golang.org/x/sync/..."},
+	"buildhook/step":  {"", "rules", "detect", "layerwalk", "report", "buildhook/known", "golang.org/x/sync/..."},
 	"buildhook/gate": {
 		"", "rules", "detect", "formats", "layerwalk", "report", "buildhook/known", "buildhook/step", "buildhook/check",
 		"github.com/moby/buildkit/...", "github.com/opencontainers/go-digest", "github.com/tonistiigi/fsutil/...", "github.com/tonistiigi/go-csvvalue", "github.com/google/go-containerregistry/...",

@@ -29,6 +29,7 @@ import (
 
 	"github.com/leakscan/leakscan/buildhook/shellflow"
 	"github.com/leakscan/leakscan/detect"
+	"github.com/leakscan/leakscan/layerwalk"
 	"github.com/leakscan/leakscan/report"
 	"github.com/leakscan/leakscan/rules"
 )
@@ -41,6 +42,8 @@ type Options struct {
 	Scanner *detect.Scanner // of these rules; nil: a new one
 	Version string          // of leakscan, for the report
 	Workers int             // files read at the same time; 0: one for each core
+
+	NoUnpack bool // archives in the context are left as they are: see leakscan.Options
 
 	Stdin  io.Reader                   // for a Dockerfile "-"
 	Getenv func(string) (string, bool) // the environment; nil: an empty one
@@ -88,6 +91,7 @@ type checker struct {
 	notes  []string
 	frames []gapFrame
 
+	unpack   *layerwalk.Memory        // of archives in the context; nil: they are left as they are
 	main     *buildContext            // nil: none was read
 	contexts map[string]*buildContext // named ones that were read
 	copies   map[*instruction]*copied
@@ -198,6 +202,9 @@ func newChecker(o Options) (*checker, error) {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	c := &checker{o: o, base: o.Invocation, scanner: scanner, began: time.Now(), contexts: map[string]*buildContext{}}
+	if !o.NoUnpack {
+		c.unpack = layerwalk.NewMemory(0)
+	}
 	c.rep = &report.Check{
 		Schema:   report.CheckSchemaID,
 		Tool:     report.Tool{Name: "leakscan", Version: cmp.Or(o.Version, "dev"), Rules: len(set.Rules), RulesDigest: set.Digest()},

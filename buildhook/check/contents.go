@@ -17,6 +17,7 @@ import (
 
 	"github.com/leakscan/leakscan/buildhook/buildcontext"
 	"github.com/leakscan/leakscan/detect"
+	"github.com/leakscan/leakscan/layerwalk"
 	"github.com/leakscan/leakscan/report"
 	"github.com/leakscan/leakscan/rules"
 )
@@ -38,6 +39,7 @@ type hit struct {
 	confidence report.Confidence
 	key        string
 	line       int
+	inside     string // the end of its path, if it is in an archive: see layerwalk.Inside
 	secret     detect.Secret
 }
 
@@ -55,7 +57,7 @@ func (c *checker) scanFiles(ctx context.Context, b *buildContext, files []*build
 			break
 		}
 		g.Go(func() error {
-			h, n := c.scanFile(b, f)
+			h, n := c.scanFile(ctx, b, f)
 			mu.Lock()
 			defer mu.Unlock()
 			c.rep.Stats.ContextFiles++
@@ -72,7 +74,7 @@ func (c *checker) scanFiles(ctx context.Context, b *buildContext, files []*build
 	return ctx.Err()
 }
 
-func (c *checker) scanFile(b *buildContext, f *buildcontext.File) (h *contents, n int64) {
+func (c *checker) scanFile(ctx context.Context, b *buildContext, f *buildcontext.File) (h *contents, n int64) {
 	h = &contents{file: f}
 	r, err := b.OpenWalked(f)
 	if err != nil {
@@ -81,15 +83,29 @@ func (c *checker) scanFile(b *buildContext, f *buildcontext.File) (h *contents, 
 	}
 	defer r.Close()
 	count := &counter{r: r}
-	// The start is for the parsers of single formats; all of it for the rules.
-	head := make([]byte, min(f.Size+1, 64<<10))
-	m, err := io.ReadFull(count, head)
+	head := c.scanContents(h, f.Path, "", count, make([]byte, min(f.Size+1, headSize)))
+	h.store = keyStore(f.Path, head)
+	if h.err == nil && c.unpack != nil && layerwalk.Packed(head) {
+		c.scanInside(ctx, h, b)
+	}
+	return h, count.n
+}
+
+// headSize is how much of a file's start is for the parsers of single formats, in
+// bytes; all of it is for the rules.
+const headSize = 64 << 10
+
+// scanContents scans a file, or a member of an archive. It fills head with its
+// start, and returns that.
+func (c *checker) scanContents(h *contents, name, inside string, r io.Reader, head []byte) []byte {
+	m, err := io.ReadFull(r, head)
 	head = head[:m]
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		h.err = err
-		return h, count.n
+		return head
 	}
-	for match, err := range c.scanner.Scan(f.Path, io.MultiReader(bytes.NewReader(head), count)) {
+	var hits []hit
+	for match, err := range c.scanner.Scan(name, io.MultiReader(bytes.NewReader(head), r)) {
 		if err != nil {
 			var limit *detect.LimitError
 			if !errors.As(err, &limit) {
@@ -97,25 +113,54 @@ func (c *checker) scanFile(b *buildContext, f *buildcontext.File) (h *contents, 
 			}
 			break
 		}
-		if !worthTelling(f.Path, &match) || match.Rule.Confidence == rules.ConfidenceLow && encrypted(head) {
+		if !worthTelling(name, &match) || match.Rule.Confidence == rules.ConfidenceLow && encrypted(head) {
 			continue
 		}
-		if strings.HasPrefix(match.Rule.ID, "private-key") {
-			h.sshKey = h.sshKey || sshKeyFile(f.Path, head)
+		if strings.HasPrefix(match.Rule.ID, "private-key") && inside == "" {
+			h.sshKey = h.sshKey || sshKeyFile(name, head)
 		}
-		h.hits = append(h.hits, hit{
+		hits = append(hits, hit{
 			rule: match.Rule.ID, title: match.Rule.Title, severity: report.Severity(match.Rule.Severity), confidence: report.Confidence(match.Rule.Confidence),
 			key: match.Key, line: match.Line, secret: match.Secret,
 		})
-		if len(h.hits) == maxHits {
+		if len(h.hits)+len(hits) >= maxHits {
 			break
 		}
 	}
 	if !binary(head) {
-		h.hits = append(h.hits, credentials(f.Path, head, h.hits)...)
+		hits = append(hits, credentials(name, head, hits)...)
 	}
-	h.store = keyStore(f.Path, head)
-	return h, count.n
+	for i := range hits {
+		hits[i].inside = inside
+	}
+	h.hits = append(h.hits, hits...)
+	return head
+}
+
+// scanInside looks into a file that is an archive.
+func (c *checker) scanInside(ctx context.Context, h *contents, b *buildContext) {
+	r, err := b.OpenWalked(h.file)
+	if err != nil {
+		h.err = err
+		return
+	}
+	defer r.Close()
+	whole := len(h.hits)
+	u := layerwalk.Unpacker{Memory: c.unpack}
+	head := make([]byte, headSize)
+	for e := range u.Files(ctx, h.file.Path, r, h.file.Size) {
+		if e.Type == layerwalk.TypeFile && len(h.hits) < maxHits {
+			c.scanContents(h, e.Name, strings.TrimPrefix(e.Name, h.file.Path), e, head)
+		}
+	}
+	if u.Exceeded() {
+		h.err = fmt.Errorf("unpacking it was ended after %d bytes: it gives too much for its size", u.Bytes())
+	}
+	// What is stored as it is was seen in the bytes of the archive, too.
+	members := h.hits[whole:]
+	h.hits = append(slices.DeleteFunc(slices.Clone(h.hits[:whole]), func(o hit) bool {
+		return slices.ContainsFunc(members, func(m hit) bool { return m.rule == o.rule && m.secret.ID() == o.secret.ID() })
+	}), members...)
 }
 
 type counter struct {
@@ -389,6 +434,9 @@ func (h *contents) describe() string {
 		what = w.key + ", " + what
 	}
 	s := fmt.Sprintf("%s, line %d", what, max(w.line, 1))
+	if w.inside != "" {
+		s = fmt.Sprintf("%s, in %s, line %d", what, strings.TrimPrefix(w.inside, layerwalk.Inside), max(w.line, 1))
+	}
 	if n := len(h.hits) - 1; n > 0 {
 		s += fmt.Sprintf(", and %d more", n)
 	}

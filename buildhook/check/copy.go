@@ -507,23 +507,32 @@ func (c *checker) copiedFile(in *instruction, st *state, t *buildcontext.Taken, 
 	if cp.from == c.main {
 		line = cp.from.IgnoreLine(t.File.Path)
 	}
-	if t.Swept && line != "" {
-		id := secretID(t.File.Path)
-		f.fix = fmt.Sprintf("Add the line %q to %s. If a step needs the file, mount it there, with RUN --mount=type=secret,id=%s,target=%s,required=true, and build with --secret id=%s,src=%s.", line, cp.from.ignoreName(), id, t.Dest, id, t.File.Path)
-		if base := path.Base(t.File.Path); base == "Dockerfile" || base == "Containerfile" {
-			f.fix = fmt.Sprintf("Take the secret out of the %s; no image needs that anyway: add the line %q to %s.", base, line, cp.from.ignoreName())
+	if w := h.worst(); w != nil && w.inside != "" {
+		f.fix = fmt.Sprintf("Make %s without it: what is in an archive, everyone who has the image can read.", t.File.Path)
+		if t.Swept && line != "" {
+			f.fix += fmt.Sprintf(" Or leave it out, if no step needs it: add the line %q to %s.", line, cp.from.ignoreName())
 		}
+	} else {
+		f.fix = c.copyFix(t, h, cp, line)
+		f.mend = c.copyMend(in, t, cp, line)
 	}
-	if !t.Swept && !t.Unpacked {
-		id := secretID(t.File.Path)
-		f.fix = fmt.Sprintf("Don't copy it: mount it for the step that needs it, with RUN --mount=type=secret,id=%s,target=%s,required=true, and build with --secret id=%s,src=%s.", id, t.Dest, id, t.File.Path)
-		if h.sshKey {
-			f.fix = "" // the check's own says it better
-		}
-	}
-	f.mend = c.copyMend(in, t, cp, line)
 	f = c.add(f)
 	st.keep(shellflow.File{Path: t.Dest, Labels: []shellflow.Label{c.newLabel(&label{kind: fileLabel, name: t.File.Path, in: in, find: f, hot: h})}})
+}
+
+// copyFix says what to do about a file with secrets that is copied; "": what the
+// check's own page says.
+func (c *checker) copyFix(t *buildcontext.Taken, h *contents, cp *copied, line string) string {
+	id := secretID(t.File.Path)
+	switch base := path.Base(t.File.Path); {
+	case t.Swept && line != "" && (base == "Dockerfile" || base == "Containerfile"):
+		return fmt.Sprintf("Take the secret out of the %s; no image needs that anyway: add the line %q to %s.", base, line, cp.from.ignoreName())
+	case t.Swept && line != "":
+		return fmt.Sprintf("Add the line %q to %s. If a step needs the file, mount it there, with RUN --mount=type=secret,id=%s,target=%s,required=true, and build with --secret id=%s,src=%s.", line, cp.from.ignoreName(), id, t.Dest, id, t.File.Path)
+	case t.Swept, t.Unpacked, h.sshKey: // of a key, the check's own says it better
+		return ""
+	}
+	return fmt.Sprintf("Don't copy it: mount it for the step that needs it, with RUN --mount=type=secret,id=%s,target=%s,required=true, and build with --secret id=%s,src=%s.", id, t.Dest, id, t.File.Path)
 }
 
 func (c *checker) copiedGitDir(in *instruction, st *state, t *buildcontext.Taken, dir string, cp *copied) {

@@ -271,7 +271,7 @@ func (a *app) checkFirst(f *gateFlags, run func(check.Options) (*report.Check, e
 		return nil, false, err
 	}
 	home, _ := os.UserHomeDir()
-	rep, err := run(check.Options{Rules: set, Version: leakscan.Version(), Home: home, Getenv: os.LookupEnv, Learn: func(s detect.Secret) { hidden = append(hidden, s) }})
+	rep, err := run(check.Options{Rules: set, Version: leakscan.Version(), Home: home, Getenv: os.LookupEnv, NoUnpack: f.noUnpack, Learn: func(s detect.Secret) { hidden = append(hidden, s) }})
 	if err != nil || len(rep.Problems) == 0 {
 		return hidden, true, nil // what can't be read is docker's to complain about
 	}

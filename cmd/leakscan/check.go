@@ -35,11 +35,12 @@ type checkFlags struct {
 	fix  bool
 	diff bool
 
-	outputs []string
-	failOn  string
-	color   string
-	config  string
-	workers int
+	outputs  []string
+	failOn   string
+	color    string
+	config   string
+	workers  int
+	noUnpack bool
 }
 
 func (a *app) checkCommand() *cobra.Command {
@@ -66,6 +67,7 @@ func (a *app) checkCommand() *cobra.Command {
 	fs.StringVar(&f.failOn, "fail-on", "low", "exit with 1 for problems of this `severity` and above: low, medium, high, critical, never")
 	fs.StringVar(&f.color, "color", "auto", "color the text report: auto, always, never")
 	fs.StringVar(&f.config, "config", "", configUsage)
+	fs.BoolVar(&f.noUnpack, "no-unpack", false, "don't look into archives in the context, such as jars")
 	fs.IntVar(&f.workers, "workers", 0, "files to read at the same time (default: one for each core)")
 	return c
 }
@@ -102,7 +104,7 @@ func (a *app) check(ctx context.Context, f *checkFlags, args []string) error {
 	home, _ := os.UserHomeDir()
 	o := check.Options{
 		Invocation: inv, Rules: set, Version: leakscan.Version(), Workers: f.workers, Stdin: a.stdin, Home: home,
-		Getenv: os.LookupEnv,
+		Getenv: os.LookupEnv, NoUnpack: f.noUnpack,
 	}
 	if f.fix {
 		return a.fix(ctx, f, args, o)
