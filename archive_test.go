@@ -81,6 +81,35 @@ func TestArchivesInLayers(t *testing.T) {
 	}
 }
 
+// A zip behind a script, a Debian package, and what can't be unpacked.
+func TestArchiveForms(t *testing.T) {
+	token := "T=" + testimage.GitHubToken(1)
+	file := write(t, testimage.DockerArchive(testimage.Image{Name: "forms:1", Layers: []testimage.Layer{{CreatedBy: "COPY", Entries: []testimage.Entry{
+		testimage.File("bin/app.pex", "#!/usr/bin/env python3\n"+zipOf(zip.Deflate, "__main__.py", "", "conf.py", token)),
+		testimage.File("bin/run.sh", "#!/bin/sh\n"+strings.Repeat("# and so on\n", 5000)+token+"\n"),
+		testimage.File("bin/short.sh", "#!"),
+		testimage.File("a.deb", string(testimage.Deb(testimage.File("data.tar.gz", string(testimage.Gzip(testimage.Tar(testimage.File("./etc/a.conf", token)), 1)))))),
+		testimage.File("a.rpm", "\xed\xab\xee\xdb\x03\x00 and so on"),
+		testimage.File("lib.a", "!<arch>\n/ and so on"),
+	}}}}.Build()))
+	rep := scan(t, file, leakscan.Options{})
+	if !rep.Complete || rep.Stats.Unpacked != 2 || rep.Stats.Packed != 1 || rep.Stats.Files != 6 {
+		t.Errorf("gaps: %s, stats %+v", gaps(rep), rep.Stats)
+	}
+	got := lines(rep)
+	for _, want := range []string{"/bin/app.pex!/conf.py:1:3 ", "/bin/run.sh:5002:3 ", "/a.deb!/data.tar.gz!/etc/a.conf:1:3 "} {
+		if !slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, want) }) {
+			t.Errorf("%s is not in\n%s", want, strings.Join(got, "\n"))
+		}
+	}
+	for _, path := range []string{"1:/bin/app.pex!/conf.py", "1:/a.deb!/data.tar.gz!/etc/a.conf"} {
+		var out strings.Builder
+		if err := leakscan.Extract(t.Context(), file, path, layerwalk.Options{}, &out); err != nil || out.String() != token {
+			t.Errorf("%s: extracted %d bytes, %v", path, out.Len(), err)
+		}
+	}
+}
+
 // What a path says is said once, an archive has the fate of the file, whatever is
 // found in it, and a link to it keeps it.
 func TestArchiveFates(t *testing.T) {

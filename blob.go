@@ -214,7 +214,7 @@ func (w *blobScan) entry(e *layerwalk.Entry) {
 		w.scan(place, e, bytes.NewReader(nil))
 		return
 	}
-	w.head = headReader{r: e}
+	w.head.reset(e)
 	if w.tap != nil {
 		if w.head.r = w.tap(place, e.Name, e); w.head.r == nil {
 			return
@@ -413,17 +413,24 @@ func text(s string) string { return layerwalk.Text(s) }
 // headReader knows the first bytes of what it reads.
 type headReader struct {
 	r      io.Reader
-	head   [layerwalk.PackedHead]byte
-	n      int // of head
-	served int // of those, that were read
+	head   []byte // as many as layerwalk.Packed wants to see; empty until they are asked for
+	served int    // of those, that were read
 	err    error
+}
+
+// reset is for another file.
+func (h *headReader) reset(r io.Reader) {
+	if h.head == nil {
+		h.head = make([]byte, 0, layerwalk.ScriptHead)
+	}
+	*h = headReader{r: r, head: h.head[:0]}
 }
 
 func (h *headReader) Read(p []byte) (int, error) {
 	h.peek()
-	n := copy(p, h.head[h.served:h.n])
+	n := copy(p, h.head[h.served:])
 	if h.served += n; h.err != nil || n == len(p) {
-		if h.served == h.n {
+		if h.served == len(h.head) {
 			return n, h.err
 		}
 		return n, nil
@@ -434,21 +441,31 @@ func (h *headReader) Read(p []byte) (int, error) {
 
 // peek gives the first bytes; they can still be read.
 func (h *headReader) peek() []byte {
-	for h.n < len(h.head) && h.err == nil {
-		var n int
-		n, h.err = h.r.Read(h.head[h.n:])
-		h.n += n
+	h.fill(layerwalk.PackedHead)
+	if layerwalk.IsScript(h.head) {
+		h.fill(layerwalk.ScriptHead)
 	}
-	return h.head[:h.n]
+	return h.head
+}
+
+func (h *headReader) fill(size int) {
+	for len(h.head) < size && h.err == nil {
+		var n int
+		n, h.err = h.r.Read(h.head[len(h.head):size])
+		h.head = h.head[:len(h.head)+n]
+	}
 }
 
 // packed reports whether the bytes are those of a compressed file or an archive
-// that compresses, whose contents can't be seen from outside.
+// that compresses, whose contents can't be seen from outside. Besides those that
+// are unpacked: 7z, rar, lz4, lzop, lzip, lzma with 8 MiB, compress, cab, xar,
+// squashfs, and bzip2 that is none.
 func (h *headReader) packed() bool {
 	if layerwalk.Packed(h.peek()) {
 		return true
 	}
-	for _, magic := range []string{"7z\xbc\xaf\x27\x1c", "Rar!\x1a\x07", "\x04\x22\x4d\x18", "BZh"} {
+	for _, magic := range []string{"7z\xbc\xaf\x27\x1c", "Rar!\x1a\x07", "\x04\x22\x4d\x18", "\x89LZO\x00\r\n", "LZIP\x01", "]\x00\x00\x80\x00", "\x1f\x9d",
+		"MSCF\x00\x00\x00\x00", "xar!\x00", "hsqs", "BZh"} {
 		if bytes.HasPrefix(h.peek(), []byte(magic)) {
 			return true
 		}

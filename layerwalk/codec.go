@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/bzip2"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -167,20 +168,28 @@ func zstdWindow(br *bufio.Reader) int64 {
 	return 0
 }
 
-// xzWindow gives the dictionary size of the first block. LZMA2 encodes it in
-// one byte (xz file format 1.2.0, 5.3.1); anything unusual counts as the most.
+// xzWindow gives the dictionary size of the first block, whose header may state its
+// sizes, as xz -T writes it. LZMA2 encodes it in one byte (xz file format 1.2.0, 3.1
+// and 5.3.1); anything unusual counts as the most.
 func xzWindow(br *bufio.Reader) int64 {
-	b, _ := br.Peek(12 + 16)
-	if len(b) < 12+16 || b[13]&0xc3 != 0 { // stream header; block header: size, flags (one filter, no sizes)
+	b, _ := br.Peek(12 + 2 + 2*binary.MaxVarintLen64 + 3) // stream header; block header: size, flags, two sizes, a filter
+	if len(b) < 12+2 || b[13]&0x3f != 0 {                 // one filter
 		return maxWindow
 	}
-	if b[14] != 0x21 || b[15] != 1 || b[16] > 40 {
+	flags, b := b[13], b[14:]
+	for _, stated := range []byte{0x40, 0x80} {
+		if flags&stated != 0 {
+			_, n := binary.Uvarint(b)
+			if n <= 0 {
+				return maxWindow
+			}
+			b = b[n:]
+		}
+	}
+	if len(b) < 3 || b[0] != 0x21 || b[1] != 1 || b[2] >= 40 {
 		return maxWindow
 	}
-	if b[16] == 40 {
-		return maxWindow
-	}
-	return min((2|int64(b[16]&1))<<(b[16]/2+11), maxWindow)
+	return min((2|int64(b[2]&1))<<(b[2]/2+11), maxWindow)
 }
 
 // gzipReader reads all members of a gzip stream. It walks from member to

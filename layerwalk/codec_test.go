@@ -1,10 +1,13 @@
 package layerwalk
 
 import (
+	"archive/zip"
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os/exec"
@@ -194,5 +197,55 @@ func TestSHA512(t *testing.T) {
 	const want = "sha512:a4abd4448c49562d828115d13a1fccea927f52b4d5459297f8b43e42da89238bc13626e43dcb38ddb082488927ec904fb42057443983e88585179d50551afe62"
 	if _, problems, sum := read(bytesBlob("x", want, "", data), ReadOptions{}); len(problems) > 0 || sum.Digest != want {
 		t.Errorf("%q, digest %s", problems, sum.Digest)
+	}
+}
+
+// TestXZWindow: what the header of the first block says of the dictionary, also if
+// it has sizes in front of that.
+func TestXZWindow(t *testing.T) {
+	plain := bytes.Repeat([]byte("some text\n"), 1000)
+	for _, tt := range []struct {
+		args []string
+		want int64
+	}{
+		{[]string{"-0"}, 256 << 10},
+		{[]string{"-6"}, 8 << 20},
+		{[]string{"-9"}, 64 << 20},
+		{[]string{"-6", "-T2"}, 8 << 20},
+		{[]string{"-9", "-T2"}, 64 << 20},
+		{[]string{"--x86", "--lzma2=dict=1MiB"}, maxWindow}, // two filters
+	} {
+		packed := compress(t, plain, "xz", append(tt.args, "-c")...)
+		if got := xzWindow(bufio.NewReader(bytes.NewReader(packed))); got != tt.want {
+			t.Errorf("xz %v: %d, want %d", tt.args, got, tt.want)
+		}
+		for i := range 30 { // cut off, it is no smaller
+			if got := xzWindow(bufio.NewReader(bytes.NewReader(packed[:i]))); got < tt.want {
+				t.Errorf("xz %v, %d bytes: %d", tt.args, i, got)
+			}
+		}
+	}
+}
+
+// TestUnpackWindows: archives in archives may have large windows, one at a time.
+func TestUnpackWindows(t *testing.T) {
+	wide := func(data []byte) []byte { return compress(t, data, "xz", "-9", "-T2", "-c") }
+	plain := []byte("some text\n")
+	for _, tt := range []struct {
+		name string
+		data []byte
+		want string
+	}{
+		{"one", testimage.Zip(zip.Store, testimage.File("a.xz", string(wide(plain)))), "[x!/a.xz!/a: some text\n]"},
+		{"one after another", testimage.Deb(testimage.File("a.xz", string(wide(plain))), testimage.File("b.xz", string(wide(plain)))), "[x!/debian-binary: 2.0\n x!/a.xz!/a: some text\n x!/b.xz!/b: some text\n]"},
+		{"one in another", wide(wide(plain)), fmt.Sprintf("[x!/x: %s]", wide(plain))},
+	} {
+		u := Unpacker{Memory: NewMemory(0)}
+		if got := fmt.Sprint(unpacked(&u, "x", tt.data)); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+		if whole := tt.name != "one in another"; u.Whole() != whole {
+			t.Errorf("%s: whole is %v", tt.name, u.Whole())
+		}
 	}
 }

@@ -5,10 +5,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"hash/crc32"
 	"io"
 	"iter"
 	"path"
@@ -19,23 +17,27 @@ import (
 
 // An archive that lies in a layer, such as a jar or a backup, hides what is in it
 // from whoever looks at its bytes. Here it is taken apart as it is read: gzip,
-// bzip2, xz, zstd; tar in one of these; zip, of which the headers before each
-// member are believed, and not the directory at its end, which a stream has not
-// got yet.
+// bzip2, xz, zstd; tar or cpio in one of these; deb and rpm; zip, also behind a script that starts
+// it.
 
 // Inside is what stands between the path of an archive and that of a file in it,
 // as in the URLs of Java: app.jar!/application.properties.
 const Inside = "!/"
 
-// PackedHead is how many first bytes [Packed] wants to see.
-const PackedHead = 10
+// How many first bytes [Packed] wants to see: of any file, and of one that begins
+// as a script does, behind which there may be a zip.
+const (
+	PackedHead = 10
+	ScriptHead = unpackBuffer
+)
 
-// Packed reports whether a file that begins so is one that [Unpack] can read.
+// Packed reports whether a file that begins so is one that an [Unpacker] can read.
 func Packed(head []byte) bool {
-	return sniff(head) != None || isZip(head)
+	return sniff(head) != None || isDeb(head) || isRPM(head) || zipStart(head) >= 0
 }
 
-func isZip(head []byte) bool { return bytes.HasPrefix(head, []byte("PK\x03\x04")) }
+// IsScript reports whether a file that begins so is a script.
+func IsScript(head []byte) bool { return bytes.HasPrefix(head, []byte("#!")) }
 
 const (
 	// maxUnpackDepth is how deep archives in archives are read.
@@ -48,6 +50,8 @@ const (
 	unpackFree  = 64 << 20
 	unpackPool  = 1 << 30
 	unpackMost  = 8 << 30
+
+	unpackBuffer = 32 << 10 // bytes, of a reader
 )
 
 // Unpacker takes files apart, one after the other. The zero value works; it uses
@@ -65,6 +69,7 @@ type Unpacker struct {
 	whole  bool
 	over   bool // it would give more
 	deep   bool // an archive in it was given as it is, for its depth
+	held   bool // a part of Memory is
 	levels [maxUnpackDepth]unpackLevel
 }
 
@@ -74,6 +79,22 @@ type unpackLevel struct {
 	member    *bufio.Reader // of a zip, as stored
 	gzip      *inflate.Reader
 	raw       *inflate.Raw
+	head      []byte // of a file in it
+}
+
+// begin reads the first bytes of a file, as many as [Packed] wants to see. The next
+// one takes their place.
+func (l *unpackLevel) begin(r io.Reader) (head []byte, err error) {
+	if l.head == nil {
+		l.head = make([]byte, ScriptHead)
+	}
+	n, err := io.ReadFull(r, l.head[:PackedHead])
+	if err == nil && IsScript(l.head) {
+		var more int
+		more, err = io.ReadFull(r, l.head[n:])
+		n += more
+	}
+	return l.head[:n], err
 }
 
 // Whole says that everything in the last file was read: nothing was damaged,
@@ -110,7 +131,7 @@ func (u *Unpacker) Files(ctx context.Context, name string, r io.Reader, size int
 // buffered gives one of the buffers of a level for a reader.
 func buffered(b **bufio.Reader, r io.Reader) *bufio.Reader {
 	if *b == nil {
-		*b = bufio.NewReaderSize(r, 32<<10)
+		*b = bufio.NewReaderSize(r, unpackBuffer)
 	} else {
 		(*b).Reset(r)
 	}
@@ -122,8 +143,22 @@ func (u *Unpacker) open(name string, r io.Reader, depth int, yield func(*Entry) 
 	l := &u.levels[depth]
 	br := buffered(&l.in, r)
 	head, _ := br.Peek(PackedHead)
-	if isZip(head) {
+	if IsScript(head) {
+		head, _ = br.Peek(ScriptHead)
+	}
+	if isDeb(head) {
+		return u.deb(name, br, depth, yield)
+	}
+	if at := zipStart(head); at >= 0 {
+		br.Discard(at)
 		return u.zip(name, br, depth, yield)
+	}
+	if isRPM(head) {
+		whole := skipRPM(br)
+		if head, _ = br.Peek(PackedHead); !whole || sniff(head) == None { // lzma, in old ones
+			u.whole = false
+			return true
+		}
 	}
 	var beside stray
 	dec, release, err := u.decompress(br, sniff(head), depth, &beside)
@@ -133,7 +168,11 @@ func (u *Unpacker) open(name string, r io.Reader, depth int, yield func(*Entry) 
 	}
 	defer release()
 	in := buffered(&l.plain, &unpackReader{u: u, r: dec})
-	if first, _ := in.Peek(blockSize); len(first) == blockSize && validHeader(first) { // a disk image may begin with zeros
+	if first, _ := in.Peek(cpioHeaderSize); len(first) == cpioHeaderSize && isCpio(first) {
+		if !u.cpio(name, in, depth, yield) {
+			return false
+		}
+	} else if first, _ := in.Peek(blockSize); len(first) == blockSize && validHeader(first) { // a disk image may begin with zeros
 		t := &tarReader{r: in, noWhiteouts: true}
 		for e, err := range t.entries() {
 			if err != nil {
@@ -176,13 +215,19 @@ func (u *Unpacker) inside(archive, member string) string {
 }
 
 // decompress is the function of that name, with less to allocate for the most
-// common codec, and no budget for archives in archives.
+// common codec, and one window of the budget at a time.
 func (u *Unpacker) decompress(br *bufio.Reader, codec Codec, depth int, beside *stray) (io.Reader, func(), error) {
 	if codec != Gzip {
-		if depth > 0 && (codec == Zstd && zstdWindow(br) > freeWindow || codec == XZ && xzWindow(br) > freeWindow) {
+		wide := codec == Zstd && zstdWindow(br) > freeWindow || codec == XZ && xzWindow(br) > freeWindow
+		if wide && u.held {
 			return nil, nil, errors.New("its window would have to be waited for while another is held")
 		}
-		return decompress(u.ctx, br, codec, u.Memory, beside)
+		r, release, err := decompress(u.ctx, br, codec, u.Memory, beside)
+		if err != nil || !wide {
+			return r, release, err
+		}
+		u.held = true
+		return r, func() { release(); u.held = false }, nil
 	}
 	l := &u.levels[depth]
 	var err error
@@ -211,14 +256,13 @@ func (u *Unpacker) file(e *Entry, depth int, yield func(*Entry) bool) bool {
 	if e.Type != TypeFile || e.Size == 0 || e.body == nil {
 		return yield(e)
 	}
-	var head [PackedHead]byte
-	n, err := io.ReadFull(e.body, head[:])
+	head, err := u.levels[depth].begin(e.body)
 	rest := e.body
 	if err != nil {
 		rest = bytes.NewReader(nil)
 	}
-	e.body = io.MultiReader(bytes.NewReader(head[:n]), rest)
-	if !Packed(head[:n]) {
+	e.body = io.MultiReader(bytes.NewReader(head), rest)
+	if !Packed(head) {
 		return yield(e)
 	}
 	if depth+1 >= maxUnpackDepth {
@@ -314,203 +358,4 @@ func (r *unpackReader) Read(p []byte) (int, error) {
 		err = io.EOF
 	}
 	return n, err
-}
-
-// The signatures and sizes of zip: PKWARE's APPNOTE.TXT, 4.3.
-const (
-	zipLocal      = "PK\x03\x04"
-	zipDescriptor = "PK\x07\x08"
-	zipLocalSize  = 30
-
-	zipEncrypted  = 1 << 0
-	zipDescribed  = 1 << 3 // sizes follow the data
-	zipStored     = 0
-	zipDeflated   = 8
-	zip64Extra    = 1
-	zip64Unstated = 1<<32 - 1
-)
-
-// zip unpacks the members of a zip as they come.
-func (u *Unpacker) zip(name string, br *bufio.Reader, depth int, yield func(*Entry) bool) bool {
-	le := binary.LittleEndian
-	for {
-		sig, _ := br.Peek(4)
-		if string(sig) != zipLocal {
-			// The directory follows, which names the members once more.
-			if !bytes.HasPrefix(sig, []byte("PK")) {
-				u.whole = false
-			}
-			if depth == 0 {
-				return true // whoever reads the file itself has seen it
-			}
-			return yield(&Entry{Name: name, Type: TypeUnparsed, Size: -1, body: br})
-		}
-		header := make([]byte, zipLocalSize)
-		if _, err := io.ReadFull(br, header); err != nil {
-			u.whole = false
-			return true
-		}
-		flags, method := le.Uint16(header[6:]), le.Uint16(header[8:])
-		size, plain := int64(le.Uint32(header[18:])), int64(le.Uint32(header[22:]))
-		named := int(le.Uint16(header[26:]))
-		texts := make([]byte, named+int(le.Uint16(header[28:])))
-		if _, err := io.ReadFull(br, texts); err != nil {
-			u.whole = false
-			return true
-		}
-		member, extra := texts[:named], texts[named:]
-		wide := size == zip64Unstated || plain == zip64Unstated
-		if wide {
-			if size, wide = zip64Size(extra, size, plain); !wide {
-				u.whole = false
-				return true
-			}
-		}
-		described := flags&zipDescribed != 0
-		known := !described || size > 0
-		e := &Entry{Name: u.inside(name, CleanPath(string(member))), Type: TypeFile, Size: -1, Header: texts}
-		if bytes.HasSuffix(member, []byte("/")) {
-			e.Type = TypeDir
-		}
-		readable := flags&zipEncrypted == 0
-		l := &u.levels[depth]
-		var body io.Reader
-		stored := io.LimitReader(br, size)
-		switch {
-		case readable && method == zipDeflated && described: // it knows its own end
-			body = l.inflate(br)
-		case readable && method == zipDeflated && size > 0:
-			body = l.inflate(buffered(&l.member, stored))
-		case readable && method == zipStored && described && size == 0:
-			body = &zipUnsized{br: br}
-		case known: // it is scanned as it is, also if it is encrypted
-			body = stored
-			u.whole = u.whole && readable && (method == zipStored || size == 0)
-		default: // where it ends only its own decompressor could tell
-			u.whole = false
-			return true
-		}
-		limited := &unpackReader{u: u, r: body}
-		if e.body = limited; known && size == 0 {
-			e.Size = 0
-		}
-		if !u.file(e, depth, yield) {
-			return false
-		}
-		io.Copy(io.Discard, limited)
-		switch {
-		case u.left <= 0, limited.broken && described:
-			return true // where the next one begins is not known
-		case !described:
-			io.Copy(io.Discard, stored)
-		case method == zipStored && size == 0: // its reader has read it
-		case !zipSkipDescriptor(br):
-			u.whole = false
-			return true
-		}
-	}
-}
-
-// zipUnsized reads a stored member of which only what follows it tells the size: it
-// ends where a descriptor with a signature has the checksum and the size of what
-// was read so far.
-type zipUnsized struct {
-	br   *bufio.Reader
-	n    uint64
-	crc  uint32
-	done bool
-}
-
-func (z *zipUnsized) Read(p []byte) (int, error) {
-	if z.done || len(p) == 0 {
-		return 0, io.EOF
-	}
-	b, err := z.br.Peek(min(len(p), 4<<10) + 26)
-	i := bytes.Index(b, []byte(zipDescriptor))
-	if i == 0 {
-		le := binary.LittleEndian
-		for _, n := range []int{16, 24} { // with sizes of 4 bytes, or of 8
-			if len(b) < n+2 || string(b[n:n+2]) != "PK" || le.Uint32(b[4:]) != z.crc || n == 24 && le.Uint64(b[8:]) != z.n || n == 16 && uint64(le.Uint32(b[8:])) != z.n {
-				continue
-			}
-			z.br.Discard(n)
-			z.done = true
-			return 0, io.EOF
-		}
-		i = 1 + max(bytes.Index(b[1:], []byte(zipDescriptor)), -1) // not this one
-		if i == 0 {
-			i = len(b)
-		}
-	}
-	if i < 0 {
-		i = len(b)
-	}
-	if i == len(b) && err == nil {
-		i -= len(zipDescriptor) - 1 // a signature may begin there
-	}
-	if i == 0 {
-		return 0, io.ErrUnexpectedEOF
-	}
-	n := copy(p, b[:i])
-	z.crc = crc32.Update(z.crc, crc32.IEEETable, p[:n])
-	z.n += uint64(n)
-	z.br.Discard(n)
-	return n, nil
-}
-
-// inflate gives the decompressor of a level.
-func (l *unpackLevel) inflate(br *bufio.Reader) io.Reader {
-	if l.raw == nil {
-		l.raw = inflate.NewRaw(br)
-	} else {
-		l.raw.Reset(br)
-	}
-	return l.raw
-}
-
-// zipSkipDescriptor skips what follows the data of a member whose sizes its header
-// does not state: a checksum and two sizes, of 4 bytes each or of 8, with a
-// signature or without. What it is shows in what follows.
-func zipSkipDescriptor(br *bufio.Reader) bool {
-	b, _ := br.Peek(4 + 4 + 16 + 2)
-	for _, n := range []int{4 + 12, 4 + 20, 12, 20} {
-		signed := bytes.HasPrefix(b, []byte(zipDescriptor))
-		if signed != (n == 16 || n == 24) {
-			continue
-		}
-		if len(b) >= n+2 && string(b[n:n+2]) == "PK" {
-			br.Discard(n)
-			return true
-		}
-	}
-	return false
-}
-
-// zip64Size finds the size of the data in the extra fields: those sizes stand there
-// that the header does not state, first that of the contents.
-func zip64Size(extra []byte, size, plain int64) (int64, bool) {
-	le := binary.LittleEndian
-	for len(extra) >= 4 {
-		id, n := le.Uint16(extra), int(le.Uint16(extra[2:]))
-		extra = extra[4:]
-		if n > len(extra) {
-			return 0, false
-		}
-		if id == zip64Extra {
-			f := extra[:n]
-			if plain == zip64Unstated && len(f) >= 8 {
-				f = f[8:]
-			}
-			if size != zip64Unstated {
-				return size, true
-			}
-			if len(f) < 8 {
-				return 0, false
-			}
-			wide := int64(le.Uint64(f))
-			return wide, wide >= 0
-		}
-		extra = extra[n:]
-	}
-	return 0, false
 }

@@ -101,7 +101,26 @@ func TestUnpack(t *testing.T) {
 		{"outer.zip", sizedZip(t, zip.Store, testimage.File("in.jar", string(jar)), testimage.File("z", "last")), append(want("outer.zip!/in.jar"), "outer.zip!/z: last"), true},
 		{"outer.tgz", testimage.Gzip(testimage.Tar(testimage.File("a.tgz", string(tgz)), testimage.File("a.jar", string(jar)), testimage.File("z", "last")), 1),
 			slices.Concat(want("outer.tgz!/a.tgz"), want("outer.tgz!/a.jar"), []string{"outer.tgz!/z: last"}), true},
+		{"start", slices.Concat([]byte("#!/usr/bin/env python3\n"), jar), want("start"), true},
+		{"boot.jar", slices.Concat([]byte("#!/bin/bash\n"), bytes.Repeat([]byte("# PK\x03\x04 is none\n"), 500), jar), want("boot.jar"), true},
+		{"outer.tgz", testimage.Gzip(testimage.Tar(testimage.File("pex", "#!/bin/sh\n"+string(jar)), testimage.File("sh", "#!/bin/sh\nexit\n"), testimage.File("long.sh", "#!/bin/sh\n"+strings.Repeat("exit\n", 20_000))), 1),
+			append(want("outer.tgz!/pex"), "outer.tgz!/sh: #!/bin/sh\nexit\n", "outer.tgz!/long.sh: #!/bin/sh\n"+strings.Repeat("exit\n", 20_000)), true},
+		{"a.deb", testimage.Deb(testimage.File("control.tar.zst", string(testimage.Zstd(testimage.Tar(testimage.File("./control", "Package: a\n"))))), testimage.File("data.tar.gz/", string(tgz)), testimage.File("_odd", "x")),
+			slices.Concat([]string{"a.deb!/debian-binary: 2.0\n", "a.deb!/control.tar.zst!/control: Package: a\n"}, want("a.deb!/data.tar.gz"), []string{"a.deb!/_odd: x"}), true},
+		{"a.rpm", testimage.RPM(testimage.Zstd(testimage.Cpio(packedFiles...))), want("a.rpm"), true},
+		{"initrd.gz", testimage.Gzip(testimage.Cpio(packedFiles...), 1), want("initrd.gz"), true},
+		{"links.gz", testimage.Gzip(testimage.Cpio(testimage.Symlink("l", "a/b/c"), testimage.File("a", "12345")), 1), []string{"links.gz!/a: 12345"}, true},
+		{"in.rpm", testimage.RPM(testimage.Gzip(testimage.Cpio(testimage.File("x.jar", string(jar)), testimage.File("z", "last")), 1)), append(want("in.rpm!/x.jar"), "in.rpm!/z: last"), true},
 
+		{"cut.rpm", testimage.RPM(nil), nil, false},
+		{"cut2.rpm", testimage.RPM(testimage.Gzip(testimage.Cpio(packedFiles...), 1))[:150], nil, false},
+		{"cut3.rpm", testimage.RPM(testimage.Gzip(testimage.Cpio(packedFiles...)[:400], 1)), nil, false},
+		{"lzma.rpm", testimage.RPM([]byte("]\x00\x00\x80\x00 and so on")), nil, false},
+		{"odd.cpio.gz", testimage.Gzip([]byte(strings.Replace(string(testimage.Cpio(packedFiles[:1]...)), "00000001", "0000000g", 1)), 1), nil, false},
+		{"cut.deb", testimage.Deb(testimage.File("data.tar.gz", string(tgz)))[:len(tgz)], nil, false},
+		{"cut-header.deb", testimage.Deb()[:30], nil, false},
+		{"odd.deb", []byte("!<arch>\ndebian-binary   0           0     0     100644  -1        `\n"), nil, false},
+		{"odd-end.deb", []byte("!<arch>\ndebian-binary   0           0     0     100644  4         xx2.0\n"), nil, false},
 		{"cut.jar", jar[:len(jar)/4], nil, false},
 		{"cut.gz", tgz[:len(tgz)/2], nil, false},
 		{"bad.gz", []byte("\x1f\x8bnothing like it"), nil, false},
@@ -282,9 +301,12 @@ func FuzzUnpack(f *testing.F) {
 	f.Add(sizedZip(f, zip.Store, packedFiles[:3]...))
 	f.Add(testimage.Gzip(testimage.Tar(packedFiles[:3]...), 1))
 	f.Add(testimage.Zstd([]byte("text")))
+	f.Add(testimage.Deb(testimage.File("data.tar.gz", string(testimage.Gzip(testimage.Tar(packedFiles[:3]...), 1)))))
+	f.Add(testimage.RPM(testimage.Gzip(testimage.Cpio(packedFiles[:3]...), 1)))
+	f.Add(append([]byte("#!/bin/sh\n"), testimage.Zip(zip.Deflate, packedFiles[:3]...)...))
 	f.Add(sizedZip(f, zip.Store, testimage.File("a.gz", string(testimage.Gzip([]byte("text"), 1)))))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if !Packed(data[:min(len(data), PackedHead)]) {
+		if !Packed(data[:min(len(data), ScriptHead)]) {
 			return
 		}
 		var u Unpacker
@@ -305,7 +327,7 @@ func FuzzUnpack(f *testing.F) {
 			t.Errorf("in pieces %.300q and whole %v, at once %.300q and %v", again, u.Whole(), got, whole)
 		}
 		z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
-		if err != nil || !whole || !isZip(data) {
+		if err != nil || !whole || zipStart(data) < 0 {
 			return
 		}
 		for _, f := range z.File {

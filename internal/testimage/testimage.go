@@ -118,6 +118,56 @@ func Zip(method uint16, entries ...Entry) []byte {
 	return b.Bytes()
 }
 
+// Deb makes a Debian package of its members: an ar archive.
+func Deb(members ...Entry) []byte {
+	b := []byte("!<arch>\n")
+	for _, m := range append([]Entry{File("debian-binary", "2.0\n")}, members...) {
+		b = fmt.Appendf(b, "%-16s%-12d%-6d%-6d%-8s%-10d`\n%s", m.Name, 0, 0, 0, "100644", len(m.Body), m.Body)
+		if len(m.Body)%2 == 1 {
+			b = append(b, '\n')
+		}
+	}
+	return b
+}
+
+// Cpio makes a cpio in the new ASCII form. An entry with a Link is a symbolic one.
+func Cpio(entries ...Entry) []byte {
+	var b []byte
+	pad := func() {
+		for len(b)%4 != 0 {
+			b = append(b, 0)
+		}
+	}
+	for i, e := range append(entries, File("TRAILER!!!", "")) {
+		mode := 0o100644
+		switch {
+		case e.Link != "":
+			mode, e.Body = 0o120777, e.Link
+		case strings.HasSuffix(e.Name, "/"):
+			mode, e.Name = 0o040755, strings.TrimSuffix(e.Name, "/")
+		}
+		b = fmt.Appendf(b, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s\x00", i, mode, 0, 0, 1, 0, len(e.Body), 0, 0, 0, 0, len(e.Name)+1, 0, e.Name)
+		pad()
+		b = append(b, e.Body...)
+		pad()
+	}
+	return b
+}
+
+// RPM makes an RPM package of its payload, which is compressed.
+func RPM(payload []byte) []byte {
+	b := append([]byte("\xed\xab\xee\xdb\x03\x00"), make([]byte, 90)...)
+	for _, data := range []int{5, 7} {
+		b = append(b, "\x8e\xad\xe8\x01\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00"...)
+		b = append(b, byte(data))
+		b = append(b, make([]byte, 2*16+data)...)
+		if data == 5 {
+			b = append(b, 0, 0, 0) // the signatures are padded to 8
+		}
+	}
+	return append(b, payload...)
+}
+
 // Digest is the sha256 of data.
 func Digest(data []byte) string {
 	h := sha256.Sum256(data)
