@@ -110,6 +110,39 @@ func TestArchiveForms(t *testing.T) {
 	}
 }
 
+// What lies in git's history is found, and has the same fingerprint when git packs
+// it anew.
+func TestArchiveGit(t *testing.T) {
+	var fingerprints []string
+	for _, tt := range []struct {
+		name  string
+		blobs []string
+	}{{"pack-1a.pack", []string{"T=" + testimage.GitHubToken(1)}}, {"pack-2b.pack", []string{"more", "T=" + testimage.GitHubToken(1)}}} {
+		var blobs [][]byte
+		for _, b := range tt.blobs {
+			blobs = append(blobs, testimage.Zlib([]byte(b)))
+		}
+		file := write(t, testimage.DockerArchive(testimage.Image{Name: "git:1", Layers: []testimage.Layer{{CreatedBy: "COPY", Entries: []testimage.Entry{
+			testimage.File("app/.git/objects/pack/"+tt.name, string(testimage.Pack(blobs...))),
+			testimage.File("app/.git/objects/ab/cdef", string(testimage.Zlib([]byte("commit 44\x00T="+testimage.GitHubToken(2))))),
+		}}}}.Build()))
+		rep := scan(t, file, leakscan.Options{})
+		if len(rep.Findings) != 2 || !rep.Complete || rep.Stats.Unpacked != 2 {
+			t.Fatalf("%q, gaps: %s", lines(rep), gaps(rep))
+		}
+		for _, f := range rep.Findings {
+			if l := f.Locations[0]; strings.Contains(l.Path, "/pack/"+tt.name+"!/blob@") {
+				fingerprints = append(fingerprints, l.Fingerprint)
+			} else if l.Path != "/app/.git/objects/ab/cdef!/commit" {
+				t.Error(l.Path)
+			}
+		}
+	}
+	if len(fingerprints) != 2 || fingerprints[0] != fingerprints[1] {
+		t.Errorf("fingerprints: %q", fingerprints)
+	}
+}
+
 // What a path says is said once, an archive has the fate of the file, whatever is
 // found in it, and a link to it keeps it.
 func TestArchiveFates(t *testing.T) {

@@ -39,7 +39,7 @@ func (j *imageJoin) finding(m *BlobMatch, loc report.Location, instruction, targ
 	}
 	f.Key = cmp.Or(f.Key, m.Key)
 	worst(f, m)
-	loc.Fingerprint = fingerprint(m.Rule, string(loc.Place), m.Path, m.Short)
+	loc.Fingerprint = fingerprint(m.Rule, string(loc.Place), lasting(m), m.Short)
 	j.secrets.name(m.Rule, m.Secret, loc.Fingerprint)
 	if m.Public != "" && !j.paired[f] {
 		j.paired[f] = true
@@ -90,6 +90,15 @@ func worst(f *report.Finding, m *BlobMatch) {
 func fingerprint(rule, place, path string, short uint32) string {
 	h := sha256.Sum256(fmt.Appendf(nil, "leakscan/1\x00%s\x00%s\x00%s\x00%06x", rule, place, path, short))
 	return hex.EncodeToString(h[:12])
+}
+
+// lasting is the path of a match as it is after a rebuild: git calls a pack by what is
+// in it, and packs its objects anew.
+func lasting(m *BlobMatch) string {
+	if dir, _, ok := strings.Cut(m.Path, "/objects/pack/"); ok && m.Inside != "" {
+		return dir + "/objects/pack"
+	}
+	return m.Path
 }
 
 // layerTarget names an entry for extract: by the number of its layer, or by

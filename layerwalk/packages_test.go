@@ -2,10 +2,12 @@ package layerwalk
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -67,6 +69,70 @@ func TestUnpackPackages(t *testing.T) {
 		for _, form := range []string{"newc", "crc"} {
 			run("sh", "-c", fmt.Sprintf("cd root && find etc | cpio --quiet -o -H %s | gzip > ../%s.gz", form, form))
 			holds(filepath.Join(dir, form+".gz"), "etc/app.conf")
+		}
+	})
+	t.Run("git", func(t *testing.T) {
+		var lines strings.Builder
+		for i := range 500 {
+			fmt.Fprintf(&lines, "line %d of many\n", i*i)
+		}
+		half := lines.Len() / 2
+		before, after := lines.String()[:half], lines.String()[half:]
+		git := func(args ...string) {
+			t.Helper()
+			run("git", append([]string{"-C", "repo", "-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "gc.auto=0"}, args...)...)
+		}
+		run("git", "init", "-q", "repo")
+		write("repo/whole", text)
+		write("repo/changed", before+"\n"+text+after) // what comes later is without it: git keeps it as a delta
+		git("add", ".")
+		git("commit", "-q", "-m", "the message of a commit")
+		write("repo/changed", before+after+strings.Repeat("and more of it\n", 20))
+		git("rm", "-q", "whole")
+		git("commit", "-q", "-a", "-m", "another")
+		objects := func() (all []string, whole bool) {
+			whole = true
+			err := filepath.WalkDir(filepath.Join(dir, "repo/.git/objects"), func(p string, d fs.DirEntry, err error) error {
+				if err != nil || d.IsDir() {
+					return err
+				}
+				data, err := os.ReadFile(p)
+				if err != nil || !Packed(data[:min(len(data), PackedHead)]) {
+					return err
+				}
+				var u Unpacker
+				all = append(all, unpacked(&u, "x", data)...)
+				whole = whole && u.Whole()
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return all, whole
+		}
+		holds := func(all []string, kind, text string) {
+			t.Helper()
+			if !slices.ContainsFunc(all, func(s string) bool { return strings.HasPrefix(s, "x"+Inside+kind) && strings.Contains(s, text) }) {
+				t.Errorf("no %s with %q in %.3000q", kind, text, all)
+			}
+		}
+		all, whole := objects()
+		if len(all) != 7 || !whole { // two commits, two trees, three blobs
+			t.Errorf("%d loose objects, whole is %v", len(all), whole)
+		}
+		holds(all, "blob: ", text)
+		holds(all, "commit: ", "the message of a commit")
+		git("gc", "-q", "--aggressive", "--prune=now")
+		if all, whole = objects(); len(all) != 7 || !whole {
+			t.Errorf("%d packed objects, whole is %v", len(all), whole)
+		}
+		holds(all, "blob@", ": "+text)
+		holds(all, "commit@", "the message of a commit")
+		holds(all, "delta@", "\n"+text)
+		for _, s := range all { // they are where it is said
+			at, _, _ := strings.Cut(strings.TrimPrefix(s, "x"+Inside), ":")
+			_, offset, _ := strings.Cut(at, "@")
+			run("sh", "-c", fmt.Sprintf("git verify-pack -v repo/.git/objects/pack/*.idx | awk '$5 == %s { found = 1 } END { exit !found }'", offset))
 		}
 	})
 }

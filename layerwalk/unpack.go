@@ -3,6 +3,7 @@ package layerwalk
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,8 +18,8 @@ import (
 
 // An archive that lies in a layer, such as a jar or a backup, hides what is in it
 // from whoever looks at its bytes. Here it is taken apart as it is read: gzip,
-// bzip2, xz, zstd; tar or cpio in one of these; deb and rpm; zip, also behind a script that starts
-// it.
+// bzip2, xz, zstd; zlib, which is git's objects; tar or cpio in
+// one of these; deb and rpm; git's packs; zip, also behind a script that starts it.
 
 // Inside is what stands between the path of an archive and that of a file in it,
 // as in the URLs of Java: app.jar!/application.properties.
@@ -33,7 +34,7 @@ const (
 
 // Packed reports whether a file that begins so is one that an [Unpacker] can read.
 func Packed(head []byte) bool {
-	return sniff(head) != None || isDeb(head) || isRPM(head) || zipStart(head) >= 0
+	return sniff(head) != None || isDeb(head) || isRPM(head) || isPack(head) || isZlib(head) || zipStart(head) >= 0
 }
 
 // IsScript reports whether a file that begins so is a script.
@@ -80,6 +81,19 @@ type unpackLevel struct {
 	gzip      *inflate.Reader
 	raw       *inflate.Raw
 	head      []byte // of a file in it
+	source    counted
+}
+
+// counted counts the bytes that are read of an archive.
+type counted struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
 }
 
 // begin reads the first bytes of a file, as many as [Packed] wants to see. The next
@@ -141,13 +155,17 @@ func buffered(b **bufio.Reader, r io.Reader) *bufio.Reader {
 // open unpacks a file; false: the consumer has had enough.
 func (u *Unpacker) open(name string, r io.Reader, depth int, yield func(*Entry) bool) bool {
 	l := &u.levels[depth]
-	br := buffered(&l.in, r)
+	l.source = counted{r: r}
+	br := buffered(&l.in, &l.source)
 	head, _ := br.Peek(PackedHead)
 	if IsScript(head) {
 		head, _ = br.Peek(ScriptHead)
 	}
 	if isDeb(head) {
 		return u.deb(name, br, depth, yield)
+	}
+	if isPack(head) {
+		return u.pack(name, br, depth, yield)
 	}
 	if at := zipStart(head); at >= 0 {
 		br.Discard(at)
@@ -161,7 +179,8 @@ func (u *Unpacker) open(name string, r io.Reader, depth int, yield func(*Entry) 
 		}
 	}
 	var beside stray
-	dec, release, err := u.decompress(br, sniff(head), depth, &beside)
+	zlib := isZlib(head) // which is overwritten when more is read
+	dec, release, err := u.decompress(br, head, depth, &beside)
 	if err != nil {
 		u.whole = false
 		return true
@@ -190,8 +209,14 @@ func (u *Unpacker) open(name string, r io.Reader, depth int, yield func(*Entry) 
 		if t.cut != nil {
 			u.whole = false
 		}
-	} else if !u.file(&Entry{Name: u.inside(name, unpackedName(name)), Type: TypeFile, Size: -1, body: in}, depth, yield) {
-		return false
+	} else {
+		member := unpackedName(name)
+		if zlib {
+			member = cmp.Or(gitObject(in), member)
+		}
+		if !u.file(&Entry{Name: u.inside(name, member), Type: TypeFile, Size: -1, body: in}, depth, yield) {
+			return false
+		}
 	}
 	io.Copy(io.Discard, in) // its reader notes what goes wrong
 	if len(beside.records) > 0 && !yield(&Entry{Name: name, Type: TypeHeader, Records: beside.records}) {
@@ -216,7 +241,11 @@ func (u *Unpacker) inside(archive, member string) string {
 
 // decompress is the function of that name, with less to allocate for the most
 // common codec, and one window of the budget at a time.
-func (u *Unpacker) decompress(br *bufio.Reader, codec Codec, depth int, beside *stray) (io.Reader, func(), error) {
+func (u *Unpacker) decompress(br *bufio.Reader, head []byte, depth int, beside *stray) (io.Reader, func(), error) {
+	codec := sniff(head)
+	if codec == None && skipZlib(br) {
+		return u.levels[depth].inflate(br), func() {}, nil
+	}
 	if codec != Gzip {
 		wide := codec == Zstd && zstdWindow(br) > freeWindow || codec == XZ && xzWindow(br) > freeWindow
 		if wide && u.held {

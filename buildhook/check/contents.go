@@ -85,7 +85,8 @@ func (c *checker) scanFile(ctx context.Context, b *buildContext, f *buildcontext
 	count := &counter{r: r}
 	head := c.scanContents(h, f.Path, "", count, make([]byte, min(f.Size+1, headSize)))
 	h.store = keyStore(f.Path, head)
-	if h.err == nil && c.unpack != nil && layerwalk.Packed(head) {
+	// A .git directory is told as such, whatever is in its history.
+	if h.err == nil && c.unpack != nil && layerwalk.Packed(head) && gitDirOf(f.Path) == "" {
 		c.scanInside(ctx, h, b)
 	}
 	return h, count.n

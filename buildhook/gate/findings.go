@@ -178,6 +178,9 @@ func (f *findings) place(p *report.Problem, w *written, d *step.Dir, file, insid
 	if shown := f.mask(file + inside); p.Fix == "" && shown != file+inside { // an id made of it could be the secret in other letters
 		p.Fix = "Revoke it, if it was ever exported. Its very name is a secret: call the file otherwise, and mount it for the step that needs it."
 	}
+	if p.Fix == "" && inside != "" && strings.Contains("/"+file, "/.git/") {
+		p.Fix = "Revoke it, if it was ever exported or pushed: it is in the history. Name .git in .dockerignore, or clone and remove .git in one RUN."
+	}
 	if p.Fix == "" && inside != "" {
 		p.Fix = fmt.Sprintf("Revoke it, if it was ever exported. Make %s without it: what is in an archive, everyone who has the image can read.", absolute(file))
 	}

@@ -8,6 +8,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -166,6 +167,25 @@ func RPM(payload []byte) []byte {
 		}
 	}
 	return append(b, payload...)
+}
+
+// Zlib compresses, as git does its objects.
+func Zlib(data []byte) []byte {
+	var b bytes.Buffer
+	w := zlib.NewWriter(&b)
+	_, err := w.Write(data)
+	must(err)
+	must(w.Close())
+	return b.Bytes()
+}
+
+// Pack makes a pack of git's, with blobs that [Zlib] has compressed.
+func Pack(blobs ...[]byte) []byte {
+	b := append([]byte("PACK\x00\x00\x00\x02\x00\x00\x00"), byte(len(blobs)))
+	for _, blob := range blobs {
+		b = append(append(b, 3<<4), blob...) // its size is not read
+	}
+	return append(b, make([]byte, 20)...)
 }
 
 // Digest is the sha256 of data.
