@@ -17,7 +17,7 @@ import (
 // in it.
 func (w *blobScan) archive(e *layerwalk.Entry) {
 	before := len(w.res.Matches)
-	in := &blobScan{ctx: w.ctx, scanner: w.scanner, vault: w.vault, tap: w.tap, res: &BlobResult{}, at: map[string][]int{}}
+	in := &blobScan{ctx: w.ctx, scanner: w.scanner, vault: w.vault, tap: w.tap, outer: e.Name, res: &BlobResult{}, at: map[string][]int{}}
 	w.unpacker.Memory = w.memory
 	pr, pw := io.Pipe()
 	defer pw.Close() // also if this panics, so that the reader ends

@@ -70,12 +70,13 @@ func ScanBlob(ctx context.Context, b *layerwalk.Blob, s *detect.Scanner, o layer
 	return scanBlob(ctx, b, s, o, nil, nil)
 }
 
-// Tap sees what is scanned: a file's path and its bytes. What it returns is
-// scanned in their place, to its end; nil leaves the file out. It is also
-// given the texts that are no files: names, link targets, headers, and the
-// fields of documents, with their names. The files in an archive are given while
-// the archive itself is read, by another goroutine.
-type Tap func(place report.Place, path string, r io.Reader) io.Reader
+// Tap sees what is scanned: a file's path and its bytes; inside is the end of the
+// path from where it is one in an archive, or "". What it returns is scanned in the
+// place of the bytes, to its end; nil leaves the file out. It is also given the texts
+// that are no files: names, link targets, headers, and the fields of documents, with
+// their names. The files in an archive are given while the archive itself is read,
+// by another goroutine.
+type Tap func(place report.Place, path, inside string, r io.Reader) io.Reader
 
 // ScanBlobTap is ScanBlob with somebody who looks on.
 func ScanBlobTap(ctx context.Context, b *layerwalk.Blob, s *detect.Scanner, o layerwalk.ReadOptions, tap Tap) *BlobResult {
@@ -107,7 +108,8 @@ type blobScan struct {
 	unpacker layerwalk.Unpacker
 	scanner  *detect.Scanner
 	vault    *Vault
-	tap      Tap // nil: none
+	tap      Tap    // nil: none
+	outer    string // of files in an archive: the path of that
 	res      *BlobResult
 	at       map[string][]int // matches in the file of a path, to be superseded or linked to
 	full     bool
@@ -118,6 +120,14 @@ type blobScan struct {
 // inArchive reports whether it is an archive in the blob that is scanned, which has
 // no ledger.
 func (w *blobScan) inArchive() bool { return w.res.Ledger == nil }
+
+// inside is the end of a path, from where it is one in the archive that is scanned.
+func (w *blobScan) inside(path string) string {
+	if !w.inArchive() {
+		return ""
+	}
+	return strings.TrimPrefix(path, w.outer)
+}
 
 // firstBytes keeps the first publicSize bytes that are written to it.
 type firstBytes struct{ b []byte }
@@ -216,7 +226,7 @@ func (w *blobScan) entry(e *layerwalk.Entry) {
 	}
 	w.head.reset(e)
 	if w.tap != nil {
-		if w.head.r = w.tap(place, e.Name, e); w.head.r == nil {
+		if w.head.r = w.tap(place, e.Name, w.inside(e.Name), e); w.head.r == nil {
 			return
 		}
 	}
@@ -285,7 +295,7 @@ func (w *blobScan) field(e *layerwalk.Entry) {
 	r := io.Reader(e)
 	prefix := int64(len(e.Prefix))
 	if w.tap != nil {
-		if r = w.tap(report.PlaceConfig, e.Name, e); r == nil {
+		if r = w.tap(report.PlaceConfig, e.Name, "", e); r == nil {
 			return
 		}
 	}
@@ -313,7 +323,7 @@ func (w *blobScan) short(place report.Place, path string, text []byte) {
 		return
 	}
 	if w.tap != nil {
-		if r := w.tap(place, path, bytes.NewReader(text)); r != nil {
+		if r := w.tap(place, path, w.inside(path), bytes.NewReader(text)); r != nil {
 			io.Copy(io.Discard, r)
 		}
 	}

@@ -34,7 +34,7 @@ func Why(ctx context.Context, refs []string, path string, o Options) ([]Trace, e
 	var mu sync.Mutex
 	var files []*kept
 	want := strings.TrimPrefix(path, "/")
-	o.Tap = func(place report.Place, name string, r io.Reader) io.Reader {
+	o.Tap = func(place report.Place, name, _ string, r io.Reader) io.Reader {
 		if strings.TrimPrefix(name, "/") != want || place != report.PlaceFile && place != report.PlaceConfig {
 			return r
 		}

@@ -18,7 +18,7 @@ import (
 
 // An archive that lies in a layer, such as a jar or a backup, hides what is in it
 // from whoever looks at its bytes. Here it is taken apart as it is read: gzip,
-// bzip2, xz, zstd; zlib, which is git's objects; tar or cpio in
+// bzip2, xz, zstd; zlib, which is git's objects; tar, and cpio in
 // one of these; deb and rpm; git's packs; zip, also behind a script that starts it.
 
 // Inside is what stands between the path of an archive and that of a file in it,
@@ -28,14 +28,17 @@ const Inside = "!/"
 // How many first bytes [Packed] wants to see: of any file, and of one that begins
 // as a script does, behind which there may be a zip.
 const (
-	PackedHead = 10
+	PackedHead = blockSize
 	ScriptHead = unpackBuffer
 )
 
 // Packed reports whether a file that begins so is one that an [Unpacker] can read.
 func Packed(head []byte) bool {
-	return sniff(head) != None || isDeb(head) || isRPM(head) || isPack(head) || isZlib(head) || zipStart(head) >= 0
+	return sniff(head) != None || isDeb(head) || isRPM(head) || isPack(head) || isZlib(head) || beginsTar(head) || zipStart(head) >= 0
 }
+
+// beginsTar is isTar for files: a disk image may begin with zeros.
+func beginsTar(head []byte) bool { return len(head) >= blockSize && validHeader(head[:blockSize]) }
 
 // IsScript reports whether a file that begins so is a script.
 func IsScript(head []byte) bool { return bytes.HasPrefix(head, []byte("#!")) }
@@ -61,6 +64,8 @@ type Unpacker struct {
 	// Memory is a budget of windows, other than that of the blobs: whoever holds a
 	// part of one must not wait for more of it. nil: none.
 	Memory *Memory
+	// Free is how many bytes an archive may give beside what fits its size; 0: 64 MiB.
+	Free int64
 
 	ctx    context.Context
 	outer  string // the name of the file
@@ -135,7 +140,7 @@ func (u *Unpacker) Files(ctx context.Context, name string, r io.Reader, size int
 		if size >= 0 && size < unpackMost/unpackRatio {
 			own = size * unpackRatio
 		}
-		free := max(min(unpackFree, unpackPool-u.spent), 0)
+		free := max(min(cmp.Or(u.Free, unpackFree), unpackPool-u.spent), 0)
 		u.left = own + free
 		defer func() { u.spent += min(max(free-u.left, 0), free) }()
 		u.open(name, r, 0, yield)
@@ -191,7 +196,7 @@ func (u *Unpacker) open(name string, r io.Reader, depth int, yield func(*Entry) 
 		if !u.cpio(name, in, depth, yield) {
 			return false
 		}
-	} else if first, _ := in.Peek(blockSize); len(first) == blockSize && validHeader(first) { // a disk image may begin with zeros
+	} else if first, _ := in.Peek(blockSize); beginsTar(first) {
 		t := &tarReader{r: in, noWhiteouts: true}
 		for e, err := range t.entries() {
 			if err != nil {

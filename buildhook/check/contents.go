@@ -3,6 +3,7 @@ package check
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,11 @@ type contents struct {
 	sshKey bool
 	store  string // what kind of encrypted or binary key store it is; "": none
 	err    error  // why it was not read, or not to its end
+
+	more     int   // hits that are not kept
+	archive  bool  // it was looked into
+	partly   bool  // but not into all of it
+	exceeded int64 // bytes after which that was ended; 0: it was not
 }
 
 // hit is a secret in a file.
@@ -43,7 +49,8 @@ type hit struct {
 	secret     detect.Secret
 }
 
-// maxHits is how many secrets of one file are told: one is reason enough.
+// maxHits is how many secrets of one file, or of a member of an archive, are looked
+// at, and how many are kept: one is reason enough.
 const maxHits = 100
 
 // scanFiles looks into files, each of them once, with several workers. What
@@ -52,17 +59,20 @@ func (c *checker) scanFiles(ctx context.Context, b *buildContext, files []*build
 	var g errgroup.Group
 	g.SetLimit(c.o.Workers)
 	var mu sync.Mutex
+	// What all archives may give together, beside what fits their sizes, in equal
+	// parts: who is first must not count.
+	free := min(max(archivesFree/int64(len(files)+1), 1<<20), 64<<20)
 	for _, f := range files {
 		if ctx.Err() != nil {
 			break
 		}
 		g.Go(func() error {
-			h, n := c.scanFile(ctx, b, f)
+			h, n := c.scanFile(ctx, b, f, free)
 			mu.Lock()
 			defer mu.Unlock()
 			c.rep.Stats.ContextFiles++
 			c.rep.Stats.ContextBytes += n
-			if len(h.hits) > 0 || h.store != "" || h.err != nil {
+			if len(h.hits) > 0 || h.store != "" || h.err != nil || h.partly {
 				b.hot[f.Path] = h
 			}
 			return nil
@@ -74,7 +84,11 @@ func (c *checker) scanFiles(ctx context.Context, b *buildContext, files []*build
 	return ctx.Err()
 }
 
-func (c *checker) scanFile(ctx context.Context, b *buildContext, f *buildcontext.File) (h *contents, n int64) {
+// archivesFree is what the archives of a context may give, in bytes: see
+// layerwalk.Unpacker.
+const archivesFree = 1 << 30
+
+func (c *checker) scanFile(ctx context.Context, b *buildContext, f *buildcontext.File, free int64) (h *contents, n int64) {
 	h = &contents{file: f}
 	r, err := b.OpenWalked(f)
 	if err != nil {
@@ -87,7 +101,7 @@ func (c *checker) scanFile(ctx context.Context, b *buildContext, f *buildcontext
 	h.store = keyStore(f.Path, head)
 	// A .git directory is told as such, whatever is in its history.
 	if h.err == nil && c.unpack != nil && layerwalk.Packed(head) && gitDirOf(f.Path) == "" {
-		c.scanInside(ctx, h, b)
+		c.scanInside(ctx, h, b, free)
 	}
 	return h, count.n
 }
@@ -120,48 +134,85 @@ func (c *checker) scanContents(h *contents, name, inside string, r io.Reader, he
 		if strings.HasPrefix(match.Rule.ID, "private-key") && inside == "" {
 			h.sshKey = h.sshKey || sshKeyFile(name, head)
 		}
-		hits = append(hits, hit{
-			rule: match.Rule.ID, title: match.Rule.Title, severity: report.Severity(match.Rule.Severity), confidence: report.Confidence(match.Rule.Confidence),
-			key: match.Key, line: match.Line, secret: match.Secret,
-		})
-		if len(h.hits)+len(hits) >= maxHits {
+		hits = append(hits, hitOf(&match))
+		if len(hits) == maxHits {
 			break
 		}
 	}
 	if !binary(head) {
 		hits = append(hits, credentials(name, head, hits)...)
 	}
+	h.add(inside, hits)
+	return head
+}
+
+func hitOf(m *detect.Match) hit {
+	return hit{rule: m.Rule.ID, title: m.Rule.Title, severity: report.Severity(m.Rule.Severity), confidence: report.Confidence(m.Rule.Confidence),
+		key: m.Key, line: m.Line, secret: m.Secret}
+}
+
+// add keeps hits; of too many, the worst.
+func (h *contents) add(inside string, hits []hit) {
 	for i := range hits {
 		hits[i].inside = inside
 	}
 	h.hits = append(h.hits, hits...)
-	return head
+	if len(h.hits) > 2*maxHits {
+		slices.SortStableFunc(h.hits, func(a, b hit) int { return b.severity.Rank() - a.severity.Rank() })
+		h.more += len(h.hits) - maxHits
+		h.hits = slices.Delete(h.hits, maxHits, len(h.hits))
+	}
 }
 
 // scanInside looks into a file that is an archive.
-func (c *checker) scanInside(ctx context.Context, h *contents, b *buildContext) {
+func (c *checker) scanInside(ctx context.Context, h *contents, b *buildContext, free int64) {
 	r, err := b.OpenWalked(h.file)
 	if err != nil {
 		h.err = err
 		return
 	}
 	defer r.Close()
-	whole := len(h.hits)
-	u := layerwalk.Unpacker{Memory: c.unpack}
+	h.archive = true
+	in := &contents{file: h.file}
+	u := layerwalk.Unpacker{Memory: c.unpack, Free: free}
 	head := make([]byte, headSize)
 	for e := range u.Files(ctx, h.file.Path, r, h.file.Size) {
-		if e.Type == layerwalk.TypeFile && len(h.hits) < maxHits {
-			c.scanContents(h, e.Name, strings.TrimPrefix(e.Name, h.file.Path), e, head)
+		inside := strings.TrimPrefix(e.Name, h.file.Path)
+		switch e.Type {
+		case layerwalk.TypeFile, layerwalk.TypeUnparsed:
+			if start := c.scanContents(in, e.Name, inside, e, head); inside != "" {
+				in.store = cmp.Or(in.store, keyStore(e.Name, start))
+			}
+		case layerwalk.TypeHeader:
+			for _, record := range e.Records {
+				c.scanShort(in, inside, record.Value)
+			}
+		}
+		c.scanShort(in, inside, e.Linkname)
+		c.scanShort(in, inside, string(e.Header))
+	}
+	h.partly = !u.Whole()
+	if u.Exceeded() {
+		h.exceeded = u.Bytes()
+	}
+	h.store, h.err = cmp.Or(h.store, in.store), in.err
+	// What is stored as it is was seen in the bytes of the archive, too.
+	h.hits = slices.DeleteFunc(h.hits, func(o hit) bool {
+		return slices.ContainsFunc(in.hits, func(m hit) bool { return m.rule == o.rule && m.secret.ID() == o.secret.ID() })
+	})
+	h.hits, h.more = append(h.hits, in.hits...), h.more+in.more
+}
+
+// scanShort scans a text beside the contents of files: a link's target, a comment.
+func (c *checker) scanShort(h *contents, inside, text string) {
+	if len(text) < 8 {
+		return
+	}
+	for m, err := range c.scanner.ScanBytes("", []byte(text)) {
+		if err == nil && worthTelling("", &m) {
+			h.add(inside, []hit{hitOf(&m)})
 		}
 	}
-	if u.Exceeded() {
-		h.err = fmt.Errorf("unpacking it was ended after %d bytes: it gives too much for its size", u.Bytes())
-	}
-	// What is stored as it is was seen in the bytes of the archive, too.
-	members := h.hits[whole:]
-	h.hits = append(slices.DeleteFunc(slices.Clone(h.hits[:whole]), func(o hit) bool {
-		return slices.ContainsFunc(members, func(m hit) bool { return m.rule == o.rule && m.secret.ID() == o.secret.ID() })
-	}), members...)
 }
 
 type counter struct {
@@ -438,7 +489,7 @@ func (h *contents) describe() string {
 	if w.inside != "" {
 		s = fmt.Sprintf("%s, in %s, line %d", what, strings.TrimPrefix(w.inside, layerwalk.Inside), max(w.line, 1))
 	}
-	if n := len(h.hits) - 1; n > 0 {
+	if n := len(h.hits) + h.more - 1; n > 0 {
 		s += fmt.Sprintf(", and %d more", n)
 	}
 	return s

@@ -2,6 +2,9 @@ package check_test
 
 import (
 	"archive/zip"
+	"bytes"
+	"compress/gzip"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,8 +65,8 @@ func TestArchives(t *testing.T) {
 	for m := range want {
 		t.Errorf("nothing says: %s", m)
 	}
-	if len(rep.Gaps) > 0 {
-		t.Errorf("%+v", rep.Gaps)
+	if len(rep.Gaps) > 0 || len(rep.Notes) != 1 || !strings.HasPrefix(rep.Notes[0].Text, "archives in ") || !strings.HasSuffix(rep.Notes[0].Text, "unpacked: damaged.zip") {
+		t.Errorf("%+v %+v", rep.Gaps, rep.Notes)
 	}
 	o.NoUnpack = true
 	if rep, err = check.Run(t.Context(), o); err != nil || len(rep.Problems) != 1 || !strings.HasPrefix(rep.Problems[0].Message, "COPY copies stored.zip (forge, GitHub personal access token, line ") {
@@ -84,7 +87,60 @@ func TestArchiveBomb(t *testing.T) {
 	o := check.Options{Scanner: shared(t)}
 	o.Context = dir
 	rep, err := check.Run(t.Context(), o)
-	if err != nil || len(rep.Problems) != 1 || len(rep.Gaps) != 1 || rep.Gaps[0].Kind != report.GapUnreadable || !strings.Contains(rep.Gaps[0].Reason, "too much for its size") {
+	if err != nil || len(rep.Problems) != 1 || len(rep.Gaps) != 1 || rep.Gaps[0].Kind != report.GapLimit || !strings.Contains(rep.Gaps[0].Reason, "too much for its size") {
 		t.Errorf("%+v, %v", rep, err)
+	}
+}
+
+// TestArchiveCorners: secrets beside the files of an archive, in a member that is not
+// the first with hits, and archives that can't be looked into.
+func TestArchiveCorners(t *testing.T) {
+	token := testimage.GitHubToken(1)
+	url := "https://u:" + token + "@example.com/"
+	many := ""
+	for i := range 150 {
+		many += fmt.Sprintf("A%d_PASSWORD=%s\n", i, testimage.Password(uint64(i)))
+	}
+	var commented bytes.Buffer
+	z := gzip.NewWriter(&commented)
+	z.Comment = token
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	nested := "T=" + token
+	for range 6 {
+		nested = string(testimage.Zip(zip.Deflate, testimage.File("in.zip", nested)))
+	}
+	encrypted := testimage.Zip(zip.Deflate, testimage.File("a", token))
+	encrypted[6] |= 1
+	for _, tt := range []struct{ name, body, want string }{
+		{"link.tgz", string(testimage.Gzip(testimage.Tar(testimage.Symlink("l", url)), 1)), "in l, line 1"},
+		{"comment.zip", string(testimage.Zip(zip.Deflate, testimage.File("i.gz", commented.String()))), "in i.gz, line 1"},
+		{"plain.tar", string(testimage.Tar(testimage.File("i.zip", string(testimage.Zip(zip.Deflate, testimage.File("a.yaml", "forge: "+token)))))), "in i.zip!/a.yaml, line 1"},
+		{"many.jar", string(testimage.Zip(zip.Deflate, testimage.File(".env", many), testimage.File("id_rsa", pemBlock("RSA PRIVATE KEY", "rsa")))), "(Private key, in id_rsa, line 1, and "},
+		{"store.jar", string(testimage.Zip(zip.Deflate, testimage.File("k.jks", "\xfe\xed\xfe\xed\x00\x00\x00\x02\x00\x00\x00\x01"+strings.Repeat("k", 200)))), "key store"},
+		{"deep.zip", nested, "note"},
+		{"encrypted.zip", string(encrypted), "note"},
+	} {
+		dir := t.TempDir()
+		for name, body := range map[string]string{"Dockerfile": "FROM scratch\nCOPY " + tt.name + " /\n", tt.name: tt.body} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(body), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		o := check.Options{Scanner: shared(t)}
+		o.Context = dir
+		rep, err := check.Run(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case tt.want == "note":
+			if len(rep.Notes) != 1 || !strings.Contains(rep.Notes[0].Text, tt.name) {
+				t.Errorf("%s: %+v %+v", tt.name, rep.Problems, rep.Notes)
+			}
+		case len(rep.Problems) != 1 || !strings.Contains(rep.Problems[0].Message, tt.want) || len(rep.Gaps)+len(rep.Notes) > 0:
+			t.Errorf("%s: %+v %+v %+v", tt.name, rep.Problems, rep.Gaps, rep.Notes)
+		}
 	}
 }

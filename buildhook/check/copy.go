@@ -346,10 +346,24 @@ func (c *checker) selectFiles(ctx context.Context) error {
 		if err := c.scanFiles(ctx, b, files); err != nil {
 			return err
 		}
+		var partly []string
 		for _, p := range slices.Sorted(maps.Keys(b.hot)) {
-			if h := b.hot[p]; h.err != nil {
+			switch h := b.hot[p]; {
+			case h.err != nil:
 				c.gap(report.GapUnreadable, b.dir, p, h.err.Error(), "make it readable, or name it in .dockerignore")
+			case h.exceeded > 0:
+				c.gap(report.GapLimit, b.dir, p, fmt.Sprintf("unpacking it was ended after %d bytes: it gives too much for its size", h.exceeded), "--no-unpack leaves archives as they are")
+			case h.partly:
+				partly = append(partly, p)
 			}
+		}
+		if n := len(partly); n > 0 {
+			const most = 5
+			list := strings.Join(partly[:min(n, most)], ", ")
+			if n > most {
+				list += fmt.Sprintf(", and %d more", n-most)
+			}
+			c.note("archives in %s that were scanned as the bytes they are, and not, or not wholly, unpacked: %s", b.dir, list)
 		}
 	}
 	return nil
@@ -507,7 +521,7 @@ func (c *checker) copiedFile(in *instruction, st *state, t *buildcontext.Taken, 
 	if cp.from == c.main {
 		line = cp.from.IgnoreLine(t.File.Path)
 	}
-	if w := h.worst(); w != nil && w.inside != "" {
+	if h.archive {
 		f.fix = fmt.Sprintf("Make %s without it: what is in an archive, everyone who has the image can read.", t.File.Path)
 		if t.Swept && line != "" {
 			f.fix += fmt.Sprintf(" Or leave it out, if no step needs it: add the line %q to %s.", line, cp.from.ignoreName())

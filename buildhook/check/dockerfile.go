@@ -22,6 +22,7 @@ type dockerfile struct {
 	stages []*stage
 	list   []*instruction  // all of them, once asked for
 	fed    map[string]bool // see feeds
+	whole  *text           // see joined
 }
 
 // stage is a build stage.
@@ -158,7 +159,6 @@ func (d *dockerfile) instruction(node *parser.Node, cmd any) *instruction {
 	in.head, next = d.src.join(in.first, in.last, d.escape)
 	for _, h := range node.Heredocs {
 		from := d.src.lineStart(next)
-		t := &text{}
 		for ; next <= in.last; next++ {
 			l := string(d.src.line(next))
 			if h.Chomp {
@@ -170,8 +170,7 @@ func (d *dockerfile) instruction(node *parser.Node, cmd any) *instruction {
 			}
 		}
 		to := d.src.lineStart(next - 1)
-		t.add(string(d.src.data[from:to]), from)
-		in.body = append(in.body, heredoc{name: h.Name, text: t, chomp: h.Chomp, expand: h.Expand})
+		in.body = append(in.body, heredoc{name: h.Name, text: d.src.part(from, to), chomp: h.Chomp, expand: h.Expand})
 	}
 	return in
 }
@@ -231,14 +230,14 @@ func (in *instruction) script() script {
 		}
 		return sc
 	}
-	t := &text{}
-	t.append(head)
+	var t textBuilder
+	t.append(head, 0, len(head.s))
 	for _, h := range in.body {
 		t.add("\n", h.text.offset(0))
-		t.append(h.text)
+		t.append(h.text, 0, len(h.text.s))
 		t.add(h.name, h.text.offset(max(len(h.text.s)-1, 0)))
 	}
-	return script{text: t}
+	return script{text: t.text()}
 }
 
 // tail returns the end of the text that equals s, with its places.
@@ -250,46 +249,68 @@ func (t *text) tail(s string) *text {
 	if at := strings.LastIndex(t.s, s); at >= 0 {
 		return t.slice(at, at+len(s))
 	}
-	out := &text{}
-	out.add(s, t.offset(0))
-	return out
-}
-
-func (t *text) append(o *text) {
-	for i, p := range o.parts {
-		end := len(o.s)
-		if i+1 < len(o.parts) {
-			end = o.parts[i+1].at
-		}
-		t.add(o.s[p.at:end], p.source)
-	}
+	return &text{s, []part{{0, t.offset(0)}}}
 }
 
 // chomped is the text without the tabs that its lines begin with.
 func (t *text) chomped() *text {
-	out := &text{}
+	var out textBuilder
 	at := 0
 	for line := range strings.SplitAfterSeq(t.s, "\n") {
 		tabs := len(line) - len(strings.TrimLeft(line, "\t"))
-		out.append(t.slice(at+tabs, at+len(line)))
+		out.append(t, at+tabs, at+len(line))
 		at += len(line)
 	}
-	return out
+	return out.text()
 }
 
-// continued is the text as a shell reads it, which takes a backslash at the end
-// of a line, and the end of it, for nothing.
+// continued is the text as a shell reads it outside of quotes, which takes a
+// backslash at the end of a line, and the end of it, for nothing.
 func (t *text) continued() *text {
-	out := &text{}
+	var out textBuilder
 	for at := 0; ; {
 		i := strings.Index(t.s[at:], "\\\n")
 		if i < 0 {
-			out.append(t.slice(at, len(t.s)))
-			return out
+			out.append(t, at, len(t.s))
+			return out.text()
 		}
-		out.append(t.slice(at, at+i))
+		out.append(t, at, at+i)
 		at += i + 2
 	}
+}
+
+// joined is what BuildKit, and then a shell, puts together from several lines, one
+// instruction or here-document after the other.
+func (d *dockerfile) joined() *text {
+	if d.whole != nil {
+		return d.whole
+	}
+	var out textBuilder
+	add := func(t *text) {
+		if len(t.parts) > 1 {
+			out.append(t, 0, len(t.s))
+			out.add("\n\n", t.offset(len(t.s)-1))
+		}
+	}
+	for _, in := range d.all() {
+		add(in.head)
+		run := in
+		if sub := d.trigger(in); sub != nil {
+			run = sub
+		}
+		cmd, ok := run.cmd.(*instructions.RunCommand)
+		if !ok {
+			continue
+		}
+		script := len(cmd.CmdLine) > 0 && cmd.PrependShell && parser.MustParseHeredoc(cmd.CmdLine[0]) != nil
+		for _, h := range in.body {
+			if h.expand || script {
+				add(h.text.continued())
+			}
+		}
+	}
+	d.whole = out.text()
+	return d.whole
 }
 
 // describe names an instruction with its line.

@@ -70,7 +70,11 @@ func (c *checker) maskedSource(s *source) []byte {
 			cuts = append(cuts, cut{extent{k.From, k.To}, strings.ReplaceAll(k.Shown, "\n", " ")})
 		}
 	}
-	for _, t := range append([]*text{s.text()}, c.joined(s)...) {
+	texts := []*text{s.text()}
+	if c.d != nil && s == c.d.src {
+		texts = append(texts, c.d.joined())
+	}
+	for _, t := range texts {
 		for m, err := range c.scanner.ScanBytes(s.name, []byte(t.s)) {
 			if err != nil {
 				break
@@ -144,21 +148,25 @@ func Masked(s *detect.Scanner, name string, data []byte, cover func([]byte) []de
 // Comments and empty lines between are left out, as a builder leaves them out.
 func putTogether(lines, shown []string) (of []int, joined []string) {
 	open := false
+	var one []string // of the lines of an instruction
 	for i, l := range lines {
 		if !open {
-			joined = append(joined, "")
+			if i > 0 {
+				joined = append(joined, strings.Join(one, ""))
+			}
+			one = one[:0]
 		}
-		k := len(joined) - 1
+		k := len(joined)
 		of = append(of, k)
 		t := strings.TrimSpace(l)
 		comment := t == "" || t[0] == '#'
 		if open && comment {
 			continue
 		}
-		joined[k] += strings.TrimRight(strings.TrimRight(shown[i], " \t\r"), "\\`")
+		one = append(one, strings.TrimRight(strings.TrimRight(shown[i], " \t\r"), "\\`"))
 		open = !comment && strings.TrimRight(t, "\\`") != t
 	}
-	return of, joined
+	return of, append(joined, strings.Join(one, ""))
 }
 
 // MaskedLine is a text that quotes an instruction, such as the name of a step,
@@ -282,7 +290,7 @@ func (c *checker) shown(s *source, text []byte) (old, changed []byte) {
 	masked := strings.Split(string(old), "\n")
 	same := map[string]string{}
 	for i, l := range strings.Split(string(s.data), "\n") {
-		if i < len(masked) {
+		if m, ok := same[l]; i < len(masked) && (!ok || m == l) { // what hides more
 			same[l] = masked[i]
 		}
 	}

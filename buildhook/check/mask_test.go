@@ -3,6 +3,8 @@ package check_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -137,6 +139,69 @@ func TestMaskedPieces(t *testing.T) {
 		}
 		if got := string(check.Masked(shared(t), "Dockerfile", []byte(tt.text), cover)); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestParted: a secret in two lines is one problem, and no half of it is shown, not
+// in the lines that --fix changes either.
+func TestParted(t *testing.T) {
+	npm, key := testimage.NPMToken(1), "4f9a1c7be203d58846af"+"1e9c37b05d2f"
+	for _, tt := range []struct{ name, text, secret string }{
+		{"a header", "FROM alpine\nARG DEPLOY_TOKEN\nRUN curl -H 'X-Auth: %s\\\n%s' -H \"X: $DEPLOY_TOKEN\" https://example.com/a\n", npm},
+		{"a variable", "FROM alpine\nRUN make API_KEY=%s\\\n%s\n", key},
+		{"an npmrc", "FROM alpine\nRUN echo \"//registry.npmjs.org/:_authToken=%s\\\n%s\" > .npmrc\n", npm},
+		{"a file", "FROM alpine\nRUN echo \"password=%s\\\n%s\" > /etc/app.conf\n", "k3o9x2vq" + "7w8zzq4rT1"},
+		{"onbuild", "FROM alpine\nENV DB_PASSWORD=zQ7vK2pX9mL4tR8w\nONBUILD RUN <<EOF\ncurl -H 'X-Auth: %s\\\n%s' https://example.com/a\nEOF\n", npm},
+	} {
+		a, b := tt.secret[:len(tt.secret)/2], tt.secret[len(tt.secret)/2:]
+		dir := t.TempDir()
+		file := filepath.Join(dir, "Dockerfile")
+		if err := os.WriteFile(file, fmt.Appendf(nil, tt.text, a, b), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		o := check.Options{Scanner: shared(t)}
+		o.Context = dir
+		fix, rep, err := check.Mend(t.Context(), dir, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, p := range rep.Problems {
+			if strings.Contains(p.Message, "argument") || strings.HasPrefix(p.Key, "D") {
+				continue // the other one of the case
+			}
+			if n++; n > 1 {
+				t.Errorf("%s: %s, once more: %s", tt.name, p.Message, p.Secret)
+			}
+		}
+		if n == 0 {
+			t.Errorf("%s: nothing is found", tt.name)
+		}
+		shown := fmt.Sprintf("%+v", rep)
+		for _, f := range fix.Files {
+			shown += string(f.OldShown) + string(f.NewShown)
+		}
+		for _, piece := range []string{a, b} {
+			if strings.Contains(shown, piece) {
+				t.Errorf("%s: a half is shown:\n%s", tt.name, shown)
+			}
+		}
+	}
+}
+
+// TestLongJoins: putting lines together takes time that is linear in their number.
+// Were it quadratic, this would not end.
+func TestLongJoins(t *testing.T) {
+	lines := strings.Repeat("x\\\n", 200_000)
+	for _, text := range []string{"FROM alpine\nRUN <<EOF\n" + lines + "\nEOF\n", "FROM alpine\nRUN " + lines + "y\n"} {
+		o := check.Options{Scanner: shared(t), Stdin: strings.NewReader(text)}
+		o.Dockerfile = "-"
+		if _, err := check.Run(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		if got := check.Masked(shared(t), "Dockerfile", []byte(text), nil); string(got) != text {
+			t.Errorf("%d bytes are shown of %d", len(got), len(text))
 		}
 	}
 }

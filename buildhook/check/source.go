@@ -61,10 +61,11 @@ func (s *source) line(n int) []byte {
 }
 
 // text is the source as it stands.
-func (s *source) text() *text {
-	t := &text{}
-	t.add(string(s.data), 0)
-	return t
+func (s *source) text() *text { return s.part(0, len(s.data)) }
+
+// part is a part of the source.
+func (s *source) part(from, to int) *text {
+	return &text{string(s.data[from:to]), []part{{0, from}}}
 }
 
 // extent is a part of a source.
@@ -79,13 +80,52 @@ type text struct {
 
 type part struct{ at, source int } // s[at:] up to the next part is at source in the file
 
+// textBuilder puts a text together, in time linear to its length.
+type textBuilder struct {
+	b     strings.Builder
+	parts []part
+}
+
 // add appends text that stands in the file at the offset from.
-func (t *text) add(s string, from int) {
-	if s == "" {
-		return
+func (b *textBuilder) add(s string, from int) {
+	if s != "" {
+		b.parts = append(b.parts, part{b.b.Len(), from})
+		b.b.WriteString(s)
 	}
-	t.parts = append(t.parts, part{len(t.s), from})
-	t.s += s
+}
+
+// append appends t[from:to], with its places.
+func (b *textBuilder) append(t *text, from, to int) {
+	first := sort.Search(len(t.parts), func(i int) bool { return t.parts[i].at > from }) - 1
+	for i := max(first, 0); i < len(t.parts) && t.parts[i].at < to; i++ {
+		p, end := t.parts[i], len(t.s)
+		if i+1 < len(t.parts) {
+			end = t.parts[i+1].at
+		}
+		if x, y := max(p.at, from), min(end, to); x < y {
+			b.add(t.s[x:y], p.source+x-p.at)
+		}
+	}
+}
+
+func (b *textBuilder) text() *text { return &text{b.b.String(), b.parts} }
+
+// lines are the parts of a text that stand in one piece in the file.
+func (t *text) lines() (all []string) {
+	for i, p := range t.parts {
+		end := len(t.s)
+		if i+1 < len(t.parts) {
+			end = t.parts[i+1].at
+		}
+		all = append(all, t.s[p.at:end])
+	}
+	return all
+}
+
+// crosses says whether t[from:to] stands in no one part of the file.
+func (t *text) crosses(from, to int) bool {
+	i := sort.Search(len(t.parts), func(i int) bool { return t.parts[i].at > from })
+	return i < len(t.parts) && t.parts[i].at < to
 }
 
 // offset returns where in the file a byte of the text stands.
@@ -107,25 +147,16 @@ func (t *text) extent(from, to int) extent {
 
 // slice returns the text from a byte up to another, with its places.
 func (t *text) slice(from, to int) *text {
-	out := &text{}
-	for i, p := range t.parts {
-		end := len(t.s)
-		if i+1 < len(t.parts) {
-			end = t.parts[i+1].at
-		}
-		a, b := max(p.at, from), min(end, to)
-		if a < b {
-			out.add(t.s[a:b], p.source+a-p.at)
-		}
-	}
-	return out
+	var b textBuilder
+	b.append(t, from, to)
+	return b.text()
 }
 
 // join puts the lines first to last of an instruction together, as
 // parser.Parse does: comments in between and continuations are gone. It
 // returns the line behind the last that it took.
 func (s *source) join(first, last int, escape rune) (*text, int) {
-	t := &text{}
+	var t textBuilder
 	n := first
 	for ; n <= last; n++ {
 		from := s.lineStart(n)
@@ -151,7 +182,7 @@ func (s *source) join(first, last int, escape rune) (*text, int) {
 		n++
 		break
 	}
-	return t, n
+	return t.text(), n
 }
 
 // word finds a name in the text, from the byte at on, that no letter or digit

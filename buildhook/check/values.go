@@ -423,66 +423,69 @@ func (c *checker) options(in *instruction, id string, args []string) {
 func (c *checker) placeholder(v string) bool { return placeholder(v) || exampleCredential(v) }
 
 // scanText runs the rules over the text of a file, and gives what they find
-// to the check that it belongs to. An instruction of several lines is looked at
-// as BuildKit puts it together, too.
+// to the check that it belongs to. Instructions of several lines are looked at
+// as BuildKit puts them together, too.
 func (c *checker) scanText(src *source) {
-	whole := src.text()
-	for _, t := range append([]*text{whole}, c.joined(src)...) {
+	var crossing []crossed
+	if c.d != nil && src == c.d.src {
+		t := c.d.joined()
 		for m, err := range c.scanner.ScanBytes(src.name, []byte(t.s)) {
 			if err != nil {
 				c.gap(report.GapLimit, src.name, "", err.Error(), "")
-				return
+				break
 			}
-			if t == whole || t.crosses(&m) {
-				c.matched(src, &m, t.extent(int(m.SecretOffset), int(m.SecretEnd)))
+			from, to := int(m.SecretOffset), int(m.SecretEnd)
+			if t.crosses(from, to) && c.matched(src, &m, t.extent(from, to)) {
+				crossing = append(crossing, crossed{t.extent(from, to), report.Severity(m.Severity)})
+				c.pieces(t, from, to)
 			}
+		}
+	}
+	for m, err := range c.scanner.ScanBytes(src.name, src.data) {
+		if err != nil {
+			c.gap(report.GapLimit, src.name, "", err.Error(), "")
+			return
+		}
+		value := extent{int(m.SecretOffset), int(m.SecretEnd)}
+		if slices.ContainsFunc(crossing, func(k crossed) bool {
+			return k.from < value.to && value.from < k.to && k.severity.Rank() >= report.Severity(m.Severity).Rank()
+		}) {
+			continue // a piece of it
+		}
+		c.matched(src, &m, value)
+	}
+}
+
+// crossed is where a secret stands that is in several lines.
+type crossed struct {
+	extent
+	severity report.Severity
+}
+
+// minPiece is from how many bytes on a piece of a secret is one.
+const minPiece = 8
+
+// pieces keeps the parts of a secret that stands in several lines: of which each may
+// be shown by itself.
+func (c *checker) pieces(t *text, from, to int) {
+	for _, p := range t.slice(from, to).lines() {
+		if len(p) >= minPiece {
+			c.known(p)
 		}
 	}
 }
 
-// joined are the texts of a Dockerfile that are put together from several lines.
-func (c *checker) joined(src *source) []*text {
-	if c.d == nil || src != c.d.src {
-		return nil
-	}
-	var out []*text
-	for _, in := range c.d.all() {
-		texts := []*text{in.head}
-		if in.name == "RUN" { // a shell reads it
-			for _, h := range in.body {
-				texts = append(texts, h.text.continued())
-			}
-		}
-		for _, t := range texts {
-			if len(t.parts) > 1 {
-				out = append(out, t)
-			}
-		}
-	}
-	return out
-}
-
-// crosses says whether the secret of a match stands in no one part of the text.
-func (t *text) crosses(m *detect.Match) bool {
-	from, to := int(m.SecretOffset), int(m.SecretEnd)
-	for _, p := range t.parts {
-		if from < p.at && p.at < to {
-			return true
-		}
-	}
-	return false
-}
-
-// matched takes what a rule has found in the text of a file.
-func (c *checker) matched(src *source, m *detect.Match, value extent) {
+// matched takes what a rule has found in the text of a file, and says whether it is
+// one of those that are told.
+func (c *checker) matched(src *source, m *detect.Match, value extent) bool {
 	if m.Rule.ID == "password-in-command" {
-		return // package shellflow sees them, with what the variables are
+		return false // package shellflow sees them, with what the variables are
 	}
 	if m.Severity == rules.SeverityInfo || guess(m) && (m.Key == "" || !secretName(m.Key) || placeholder(string(m.Secret.Reveal()))) {
-		return
+		return false
 	}
 	if strings.Contains(m.Rule.ID, "curl-auth") && strings.Contains(string(src.data[value.from:min(value.to, len(src.data))]), "$") {
-		return
+		return false
 	}
 	in := c.at(src, value.from)
 	f := &finding{plain: true, id: idDockerfile, src: src, at: value, value: value, in: in, key: m.Key, rule: m.Rule.ID, secret: m.Secret,
@@ -495,12 +498,13 @@ func (c *checker) matched(src *source, m *detect.Match, value extent) {
 		c.known(v)
 	}
 	if in != nil && guess(m) && (in.name == "ENV" || in.name == "ARG" || in.name == "LABEL") {
-		return // judged by name and value, which a pattern may take for another's
+		return true // judged by name and value, which a pattern may take for another's
 	}
 	if in != nil && !c.comment(src, value.from) {
 		c.place(f, in, m.Rule.Title)
 	}
 	c.add(f)
+	return true
 }
 
 // place gives a secret in the text to the check of its instruction.

@@ -24,13 +24,14 @@ import (
 
 // findings collects what is found in one build, as problems of its Dockerfile.
 type findings struct {
-	g     *Gate
-	b     *build
-	known *known.Set // the gate's values and the request's
-	rep   *report.Check
-	began time.Time
-	base  map[string]int // findings of base images that don't stop the build
-	seen  map[string]bool
+	g      *Gate
+	b      *build
+	known  *known.Set // the gate's values and the request's
+	rep    *report.Check
+	began  time.Time
+	base   map[string]int // findings of base images that don't stop the build
+	seen   map[string]bool
+	packed int64 // archives that could not be looked into
 }
 
 func (g *Gate) newFindings(b *build) *findings {
@@ -78,6 +79,7 @@ func (f *findings) step(parts []written, rep *step.Report) error {
 		f.rep.Stats.ContextBytes += d.Result.Summary.Bytes
 		if !w.base {
 			f.rep.Stats.Instructions++
+			f.packed += d.Result.Packed
 		}
 		for j := range d.Result.Matches {
 			f.match(w, d, &d.Result.Matches[j])
@@ -218,7 +220,7 @@ func (f *findings) config(ctx context.Context, metadata map[string][]byte) {
 			name += " of " + platform
 		}
 		var texts []watchedText
-		res := leakscan.ScanBlobTap(ctx, layerwalk.NewBlob(key, data), f.g.scanner, layerwalk.ReadOptions{}, func(_ report.Place, path string, r io.Reader) io.Reader {
+		res := leakscan.ScanBlobTap(ctx, layerwalk.NewBlob(key, data), f.g.scanner, layerwalk.ReadOptions{}, func(_ report.Place, path, _ string, r io.Reader) io.Reader {
 			t := watchedText{path: path, text: &bytes.Buffer{}}
 			texts = append(texts, t)
 			return io.TeeReader(r, t.text)
@@ -277,6 +279,9 @@ func (f *findings) report() *report.Check {
 	r := f.rep
 	for _, name := range slices.Sorted(maps.Keys(f.base)) {
 		r.Notes = append(r.Notes, report.Note{Text: fmt.Sprintf("%s: %d findings in what others have made, which do not stop a build (--leakscan-fail-on-base): leakscan IMAGE shows them", f.mask(name), f.base[name])})
+	}
+	if f.packed > 0 {
+		r.Notes = append(r.Notes, report.Note{Text: fmt.Sprintf("archives in what this build has written that were scanned as the bytes they are, and not, or not wholly, unpacked: %d", f.packed)})
 	}
 	for _, u := range f.known.Unsearched() {
 		r.Notes = append(r.Notes, report.Note{Text: fmt.Sprintf("%s was not searched for: %s", u.Name, u.Why)})

@@ -32,7 +32,7 @@ func (g *Gate) scanImage(ctx context.Context, image string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		o.Tap = func(_ report.Place, path string, r io.Reader) io.Reader {
+		o.Tap = func(_ report.Place, path, _ string, r io.Reader) io.Reader {
 			return &ended{Scan: prints.Scan(r), end: func(hits []known.Hit) {
 				mu.Lock()
 				defer mu.Unlock()

@@ -226,7 +226,6 @@ type watcher struct {
 	below  *states // nil: nothing is
 
 	mu    sync.Mutex
-	file  string // the last one that is in no archive
 	scans []*watched
 }
 
@@ -238,12 +237,9 @@ type watched struct {
 	inside string // the end of path, if it is in an archive
 }
 
-func (w *watcher) tap(place report.Place, path string, r io.Reader) io.Reader {
-	inside := w.inside(place, path)
-	if inside == "" {
-		if place == report.PlaceFile && (w.seen != nil && w.seen.before(filepath.Join(w.dir, filepath.FromSlash(path))) || w.below != nil && w.below.same(path)) || w.old(place, path) {
-			return nil
-		}
+func (w *watcher) tap(place report.Place, path, inside string, r io.Reader) io.Reader {
+	if inside == "" && (place == report.PlaceFile && (w.seen != nil && w.seen.before(filepath.Join(w.dir, filepath.FromSlash(path))) || w.below != nil && w.below.same(path)) || w.old(place, path)) {
+		return nil
 	}
 	if w.prints.Empty() {
 		return r
@@ -259,19 +255,6 @@ func (w *watcher) tap(place report.Place, path string, r io.Reader) io.Reader {
 	}
 	w.scans = append(w.scans[:n], s)
 	return s
-}
-
-// inside is the end of a path, from where it is that of a file in an archive.
-func (w *watcher) inside(place report.Place, path string) string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if in, ok := strings.CutPrefix(path, w.file); ok && w.file != "" && strings.HasPrefix(in, layerwalk.Inside) {
-		return in
-	}
-	if place == report.PlaceFile {
-		w.file = path
-	}
-	return ""
 }
 
 // old says whether a name, or the target of a link, was there in the state below.

@@ -270,26 +270,29 @@ func TestArchives(t *testing.T) {
 	inner := testimage.Zip(zip.Deflate, testimage.File("a.env", token), testimage.File("b.txt", pw))
 	jar := string(testimage.Zip(zip.Deflate, testimage.File("clean", "nothing"), testimage.File("lib/inner.jar", string(inner)), testimage.File("c.txt", pw)))
 	dir := root(t, map[string]string{
-		Src + "/00000/app.jar":    jar,
-		Src + "/00000/app.jar!/x": pw, // no part of it
-		Src + "/00000/b.tar.gz":   string(testimage.Gzip(testimage.Tar(testimage.File("d/pw", pw)), 1)),
-		Src + "/00000/c.gz":       string(testimage.Gzip([]byte("x"+pw), 1)),
-		Src + "/00000/e.zip":      string(testimage.Zip(zip.Store, testimage.File("f", pw), testimage.File("g", token))),
-		Src + "/00000/z":          pw,
-		Src + "/00001/app.jar":    jar,
-		Src + "/00001/other.jar":  jar,
-		Final + "/00000/app.jar":  jar,
-		Prints:                    prints(pw),
+		Src + "/00000/app.jar":      jar,
+		Src + "/00000/app.jar!/x":   pw, // no part of it
+		Src + "/00000/b.tar.gz":     string(testimage.Gzip(testimage.Tar(testimage.File("d/pw", pw)), 1)),
+		Src + "/00000/c.gz":         string(testimage.Gzip([]byte("x"+pw), 1)),
+		Src + "/00000/e.zip":        string(testimage.Zip(zip.Store, testimage.File("f", pw), testimage.File("g", token))),
+		Src + "/00000/z":            pw,
+		Src + "/00001/app.jar":      jar,
+		Src + "/00001/app.jar!/x":   pw, // the same as below
+		Src + "/00001/app.jar!/y":   pw,
+		Src + "/00001/other.jar":    jar,
+		Final + "/00000/app.jar":    jar,
+		Final + "/00000/app.jar!/x": pw,
+		Prints:                      prints(pw),
 	})
 	want := []string{
 		"00000 app.jar!/c.txt secret 0", "00000 app.jar!/lib/inner.jar!/a.env github-pat", "00000 app.jar!/lib/inner.jar!/b.txt secret 0", "00000 app.jar!/x secret 0",
 		"00000 b.tar.gz!/d/pw secret 0", "00000 c.gz!/c secret 0", "00000 e.zip!/f secret 0", "00000 e.zip!/g github-pat", "00000 z secret 0",
-		"00001 other.jar!/c.txt secret 0", "00001 other.jar!/lib/inner.jar!/a.env github-pat", "00001 other.jar!/lib/inner.jar!/b.txt secret 0",
+		"00001 app.jar!/y secret 0", "00001 other.jar!/c.txt secret 0", "00001 other.jar!/lib/inner.jar!/a.env github-pat", "00001 other.jar!/lib/inner.jar!/b.txt secret 0",
 	}
 	for _, n := range []int{1, 2} {
 		rep, _ := run(t, Options{Root: dir, Dedupe: true, Lower: []int{-1, 0}})
 		equal(t, found(rep), want...)
-		if got, want := fmt.Sprint(rep.Dirs[0].Kept["app.jar"], rep.Dirs[0].Kept["e.zip"]), "[00000] []"; got != want {
+		if got, want := fmt.Sprint(rep.Dirs[0].Kept["app.jar"], rep.Dirs[0].Kept["e.zip"], rep.Dirs[0].Kept["app.jar!/x"]), "[00000] [] [00000]"; got != want {
 			t.Errorf("run %d: kept %s, not %s", n, got, want)
 		}
 		for _, k := range rep.Dirs[0].Known {
@@ -299,7 +302,8 @@ func TestArchives(t *testing.T) {
 		}
 	}
 	rep, _ := run(t, Options{Root: dir, NoUnpack: true})
-	equal(t, found(rep), "00000 app.jar!/x secret 0", "00000 e.zip github-pat", "00000 e.zip secret 0", "00000 z secret 0")
+	equal(t, found(rep), "00000 app.jar!/x secret 0", "00000 e.zip github-pat", "00000 e.zip secret 0", "00000 z secret 0",
+		"00001 app.jar!/x secret 0", "00001 app.jar!/y secret 0")
 }
 
 func TestEqualBytes(t *testing.T) {
