@@ -83,6 +83,7 @@ type Unpacker struct {
 type unpackLevel struct {
 	in, plain *bufio.Reader // as stored, and unpacked
 	member    *bufio.Reader // of a zip, as stored
+	delta     *bufio.Reader // of git, unpacked
 	gzip      *inflate.Reader
 	raw       *inflate.Raw
 	head      []byte // of a file in it

@@ -97,7 +97,7 @@ func (u *Unpacker) pack(name string, br *bufio.Reader, depth int, yield func(*En
 		limited := &unpackReader{u: u, r: l.inflate(br)}
 		e := &Entry{Name: u.inside(name, fmt.Sprintf("%s@%d", kind, at)), Type: TypeFile, Size: -1, body: limited}
 		if kind == packDelta {
-			e.body = newDelta(limited)
+			e.body = &delta{r: buffered(&l.delta, limited)}
 		}
 		if !u.file(e, depth, yield) {
 			return false
@@ -139,8 +139,6 @@ type delta struct {
 	begun  bool
 	insert int // bytes that are left of an insertion
 }
-
-func newDelta(r io.Reader) *delta { return &delta{r: bufio.NewReaderSize(r, 4<<10)} }
 
 func (d *delta) Read(p []byte) (int, error) {
 	if len(p) == 0 {
