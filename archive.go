@@ -42,6 +42,10 @@ func (w *blobScan) archive(e *layerwalk.Entry) {
 			Hint: "--no-unpack, of leakscan build --leakscan-no-unpack, leaves archives as they are"})
 	}
 	w.res.Inside += w.unpacker.Bytes()
+	if w.unpacker.Whole() && w.unpacker.Plain() && err == nil {
+		// All of its bytes were scanned as what they are, with the paths that they have.
+		w.res.Matches = w.res.Matches[:before]
+	}
 	w.merge(e, in.res, before)
 }
 

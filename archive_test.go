@@ -120,7 +120,7 @@ func TestArchiveGit(t *testing.T) {
 	}{{"pack-1a.pack", []string{"T=" + testimage.GitHubToken(1)}}, {"pack-2b.pack", []string{"more", "T=" + testimage.GitHubToken(1)}}} {
 		var blobs [][]byte
 		for _, b := range tt.blobs {
-			blobs = append(blobs, testimage.Zlib([]byte(b)))
+			blobs = append(blobs, []byte(b))
 		}
 		file := write(t, testimage.DockerArchive(testimage.Image{Name: "git:1", Layers: []testimage.Layer{{CreatedBy: "COPY", Entries: []testimage.Entry{
 			testimage.File("app/.git/objects/pack/"+tt.name, string(testimage.Pack(blobs...))),

@@ -468,17 +468,19 @@ func (h *headReader) fill(size int) {
 
 // packed reports whether the bytes are those of a compressed file or an archive
 // that compresses, whose contents can't be seen from outside. Besides those that
-// are unpacked: 7z, rar, lz4, lzop, lzip, lzma with 8 MiB, compress, cab, xar,
-// squashfs, and bzip2 that is none.
+// are unpacked: 7z, rar, lz4, lzop, lzip, lzma, compress, cab, xar, squashfs, cpio,
+// Chrome's extensions, and bzip2 that is none.
 func (h *headReader) packed() bool {
-	if layerwalk.Packed(h.peek()) {
+	head := h.peek()
+	if layerwalk.Packed(head) {
 		return true
 	}
-	for _, magic := range []string{"7z\xbc\xaf\x27\x1c", "Rar!\x1a\x07", "\x04\x22\x4d\x18", "\x89LZO\x00\r\n", "LZIP\x01", "]\x00\x00\x80\x00", "\x1f\x9d",
-		"MSCF\x00\x00\x00\x00", "xar!\x00", "hsqs", "BZh"} {
-		if bytes.HasPrefix(h.peek(), []byte(magic)) {
+	for _, magic := range []string{"7z\xbc\xaf\x27\x1c", "Rar!\x1a\x07", "\x04\x22\x4d\x18", "\x02\x21\x4c\x18", "\x89LZO\x00\r\n", "LZIP\x01", "\x1f\x9d",
+		"MSCF\x00\x00\x00\x00", "xar!\x00", "hsqs", "07070", "\xc7\x71", "\x71\xc7", "Cr24", "BZh"} {
+		if bytes.HasPrefix(head, []byte(magic)) {
 			return true
 		}
 	}
-	return false
+	// lzma: properties, a dictionary, and a size, which may be open.
+	return len(head) >= 13 && head[0] == 0x5d && head[1] == 0 && head[2] == 0 && (bytes.Equal(head[5:13], bytes.Repeat([]byte{0xff}, 8)) || head[11] == 0 && head[12] == 0)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -92,13 +93,16 @@ func fingerprint(rule, place, path string, short uint32) string {
 	return hex.EncodeToString(h[:12])
 }
 
+// packFile is a pack of git's, and what follows.
+var packFile = regexp.MustCompile(`(^|/)(objects/pack)/pack-[^/]*\.pack!/.*$`)
+
 // lasting is the path of a match as it is after a rebuild: git calls a pack by what is
 // in it, and packs its objects anew.
 func lasting(m *BlobMatch) string {
-	if dir, _, ok := strings.Cut(m.Path, "/objects/pack/"); ok && m.Inside != "" {
-		return dir + "/objects/pack"
+	if m.Inside == "" {
+		return m.Path
 	}
-	return m.Path
+	return packFile.ReplaceAllString(m.Path, "$1$2")
 }
 
 // layerTarget names an entry for extract: by the number of its layer, or by

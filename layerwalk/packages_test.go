@@ -1,6 +1,7 @@
 package layerwalk
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"os"
@@ -129,6 +130,23 @@ func TestUnpackPackages(t *testing.T) {
 		holds(all, "blob@", ": "+text)
 		holds(all, "commit@", "the message of a commit")
 		holds(all, "delta@", "\n"+text)
+		// What begins in another object and goes on in a delta is whole.
+		var rotated []string
+		for i := range 5 {
+			rotated = append(rotated, fmt.Sprintf("export TOKEN=common_%x", sha256.Sum256([]byte{byte(i)})))
+			write("repo/rotated", before+rotated[i]+"\n"+after[:i*20])
+			git("add", ".")
+			git("commit", "-q", "-m", "rotate")
+		}
+		git("gc", "-q", "--aggressive", "--prune=now")
+		if all, whole = objects(); !whole {
+			t.Error("it is not whole")
+		}
+		for i, s := range rotated {
+			if !slices.ContainsFunc(all, func(o string) bool { return strings.Contains(o, s+"\n") }) {
+				t.Errorf("version %d is lost", i)
+			}
+		}
 		for _, s := range all { // they are where it is said
 			at, _, _ := strings.Cut(strings.TrimPrefix(s, "x"+Inside), ":")
 			_, offset, _ := strings.Cut(at, "@")

@@ -74,6 +74,7 @@ type Unpacker struct {
 	spent  int64  // of unpackPool, by all files
 	whole  bool
 	over   bool // it would give more
+	plain  bool // it is a tar as it stands
 	deep   bool // an archive in it was given as it is, for its depth
 	held   bool // a part of Memory is
 	levels [maxUnpackDepth]unpackLevel
@@ -83,7 +84,6 @@ type Unpacker struct {
 type unpackLevel struct {
 	in, plain *bufio.Reader // as stored, and unpacked
 	member    *bufio.Reader // of a zip, as stored
-	delta     *bufio.Reader // of git, unpacked
 	gzip      *inflate.Reader
 	raw       *inflate.Raw
 	head      []byte // of a file in it
@@ -121,6 +121,10 @@ func (l *unpackLevel) begin(r io.Reader) (head []byte, err error) {
 // encrypted, of an unknown method, or too much.
 func (u *Unpacker) Whole() bool { return u.whole && !u.deep }
 
+// Plain says that the last file was a tar that nothing compresses: all that is in it
+// was given, if Whole.
+func (u *Unpacker) Plain() bool { return u.plain }
+
 // Exceeded says that the last file was not read to its end because it gave too much.
 func (u *Unpacker) Exceeded() bool { return u.over }
 
@@ -136,7 +140,7 @@ func (u *Unpacker) Bytes() int64 { return u.bytes }
 // out, and Whole tells.
 func (u *Unpacker) Files(ctx context.Context, name string, r io.Reader, size int64) iter.Seq[*Entry] {
 	return func(yield func(*Entry) bool) {
-		u.ctx, u.outer, u.whole, u.over, u.deep, u.bytes = ctx, name, true, false, false, 0
+		u.ctx, u.outer, u.whole, u.over, u.deep, u.plain, u.bytes = ctx, name, true, false, false, false, 0
 		own := int64(unpackMost)
 		if size >= 0 && size < unpackMost/unpackRatio {
 			own = size * unpackRatio
@@ -178,15 +182,18 @@ func (u *Unpacker) open(name string, r io.Reader, depth int, yield func(*Entry) 
 		return u.zip(name, br, depth, yield)
 	}
 	if isRPM(head) {
-		whole := skipRPM(br)
+		whole, more := u.rpm(name, br, yield)
+		if !more {
+			return false
+		}
 		if head, _ = br.Peek(PackedHead); !whole || sniff(head) == None { // lzma, in old ones
 			u.whole = false
 			return true
 		}
 	}
 	var beside stray
-	zlib := isZlib(head) // which is overwritten when more is read
-	dec, release, err := u.decompress(br, head, depth, &beside)
+	codec, zlib := sniff(head), isZlib(head) // which is overwritten when more is read
+	dec, release, err := u.decompress(br, codec, zlib, depth, &beside)
 	if err != nil {
 		u.whole = false
 		return true
@@ -198,11 +205,15 @@ func (u *Unpacker) open(name string, r io.Reader, depth int, yield func(*Entry) 
 			return false
 		}
 	} else if first, _ := in.Peek(blockSize); beginsTar(first) {
+		u.plain = depth == 0 && codec == None
 		t := &tarReader{r: in, noWhiteouts: true}
 		for e, err := range t.entries() {
 			if err != nil {
 				u.whole = false
 				continue
+			}
+			if e.Type == TypeUnparsed { // behind its end, for instance, where another may begin
+				u.whole = false
 			}
 			e.Name = u.inside(name, e.Name)
 			if e.Type == TypeHardlink {
@@ -216,6 +227,9 @@ func (u *Unpacker) open(name string, r io.Reader, depth int, yield func(*Entry) 
 			u.whole = false
 		}
 	} else {
+		if otherCpio(first) {
+			u.whole = false
+		}
 		member := unpackedName(name)
 		if zlib {
 			member = cmp.Or(gitObject(in), member)
@@ -225,6 +239,12 @@ func (u *Unpacker) open(name string, r io.Reader, depth int, yield func(*Entry) 
 		}
 	}
 	io.Copy(io.Discard, in) // its reader notes what goes wrong
+	if zlib {
+		br.Discard(zlibChecksum)
+		if _, err := br.Peek(1); err == nil { // something follows
+			u.whole = false
+		}
+	}
 	if len(beside.records) > 0 && !yield(&Entry{Name: name, Type: TypeHeader, Records: beside.records}) {
 		return false
 	}
@@ -247,9 +267,8 @@ func (u *Unpacker) inside(archive, member string) string {
 
 // decompress is the function of that name, with less to allocate for the most
 // common codec, and one window of the budget at a time.
-func (u *Unpacker) decompress(br *bufio.Reader, head []byte, depth int, beside *stray) (io.Reader, func(), error) {
-	codec := sniff(head)
-	if codec == None && skipZlib(br) {
+func (u *Unpacker) decompress(br *bufio.Reader, codec Codec, zlib bool, depth int, beside *stray) (io.Reader, func(), error) {
+	if codec == None && zlib && skipZlib(br) {
 		return u.levels[depth].inflate(br), func() {}, nil
 	}
 	if codec != Gzip {

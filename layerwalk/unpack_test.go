@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"slices"
@@ -113,13 +114,14 @@ func TestUnpack(t *testing.T) {
 		{"in.rpm", testimage.RPM(testimage.Gzip(testimage.Cpio(testimage.File("x.jar", string(jar)), testimage.File("z", "last")), 1)), append(want("in.rpm!/x.jar"), "in.rpm!/z: last"), true},
 		{"ab/cdef", testimage.Zlib([]byte("blob 4\x00text")), []string{"ab/cdef!/blob: text"}, true},
 		{"a.zlib", testimage.Zlib([]byte("blob x\x00text")), []string{"a.zlib!/a.zlib: blob x\x00text"}, true},
-		{"a.pack", testimage.Pack(testimage.Zlib([]byte("one")), testimage.Zlib(jar)), append([]string{"a.pack!/blob@12: one"}, want(fmt.Sprintf("a.pack!/blob@%d", 12+1+len(testimage.Zlib([]byte("one")))))...), true},
+		{"a.pack", testimage.Pack([]byte("one"), jar), append([]string{"a.pack!/blob@12: one"}, want(fmt.Sprintf("a.pack!/blob@%d", 12+1+len(testimage.Zlib([]byte("one")))))...), true},
 
 		{"cut.zlib", testimage.Zlib(plain)[:12], nil, false},
 		{"bad.zlib", []byte("x\x9c\x05nothing like it"), nil, false},
-		{"cut.pack", testimage.Pack(testimage.Zlib(plain))[:40], nil, false},
+		{"cut.pack", testimage.Pack(plain)[:40], nil, false},
 		{"short.pack", testimage.Pack()[:9], nil, false},
-		{"odd.pack", testimage.Pack([]byte("nothing")), nil, false},
+		{"odd.pack", append(testimage.Pack()[:12:12], "\x30nothing"...), nil, false},
+		{"more.pack", append(testimage.Pack(plain), "and more"...), nil, false},
 		{"cut.rpm", testimage.RPM(nil), nil, false},
 		{"cut2.rpm", testimage.RPM(testimage.Gzip(testimage.Cpio(packedFiles...), 1))[:150], nil, false},
 		{"cut3.rpm", testimage.RPM(testimage.Gzip(testimage.Cpio(packedFiles...)[:400], 1)), nil, false},
@@ -140,6 +142,63 @@ func TestUnpack(t *testing.T) {
 		}
 		if tt.whole && !slices.Equal(got, tt.want) {
 			t.Errorf("%s: got %.300q, want %.300q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestUnpackNothingLost: what is in an archive beside its members is given, or it is
+// said that not all was.
+func TestUnpackNothingLost(t *testing.T) {
+	const marker = "here it is"
+	m := []byte(marker)
+	mz, mgz := testimage.Zip(zip.Deflate, testimage.File("m", marker)), testimage.Gzip(m, 1)
+	zlib, tar, cpio, zipped := testimage.Zlib([]byte("hello")), testimage.Tar(packedFiles[0]), testimage.Cpio(packedFiles[0]), testimage.Zip(zip.Deflate, packedFiles[0])
+	join := slices.Concat[[]byte]
+	short := sizedZip(t, zip.Deflate, testimage.File("a", "text"))
+	at := bytes.Index(short, []byte("a\x2a\x49")) + 1 // its deflate stream
+	long := join(short[:at], short[at:])
+	if i := binary.LittleEndian.Uint32(long[18:]); at > 1 {
+		binary.LittleEndian.PutUint32(long[18:], i+uint32(len(m)))
+		long = join(long[:at+int(i)], m, long[at+int(i):])
+	} else {
+		t.Fatal("no deflate stream")
+	}
+	for name, data := range map[string][]byte{
+		"behind zlib":             join(zlib, m),
+		"behind an empty zlib":    join([]byte("x^\x03\x00\x00\x00\x00\x01\n"), m),
+		"zlib behind zlib":        join(zlib, testimage.Zlib(m)),
+		"behind a pack":           join(testimage.Pack(), m),
+		"behind a deflate stream": long,
+		"more objects":            func() []byte { p := testimage.Pack([]byte("one"), m); p[11] = 1; return p }(),
+		"zip behind a zip":        join(zipped, mz),
+		"gzip behind a zip":       join(zipped, mgz),
+		"tar behind a tar":        testimage.Gzip(join(tar, testimage.Tar(testimage.File("m.gz", string(mgz)))), 1),
+		"gzip behind a tar":       join(tar, mgz),
+		"gzip behind a cpio":      testimage.Gzip(join(cpio, mgz), 1),
+		"another cpio":            testimage.Gzip(append([]byte("070707"), mgz...), 1),
+		"the header of an rpm": func() []byte {
+			p := testimage.RPM(testimage.Gzip(cpio, 1))
+			copy(p[96+16+32:], "here ")
+			copy(p[96+16+40+16+20:], m)
+			return p
+		}(),
+		"a directory with data": testimage.Zip(zip.Deflate, testimage.File("d/", ""), testimage.File("m", marker)),
+		"zip in parts":          join([]byte("PK00"), mz),
+		"jmod":                  join([]byte("JM\x01\x00"), mz),
+	} {
+		for _, nested := range []bool{false, true} {
+			if nested {
+				data = testimage.Gzip(testimage.Tar(testimage.File("in", string(data))), 1)
+			}
+			var u Unpacker
+			found := false
+			for e := range u.Files(t.Context(), "x", bytes.NewReader(data), int64(len(data))) {
+				text, _ := io.ReadAll(e)
+				found = found || bytes.Contains(text, m)
+			}
+			if !found && u.Whole() {
+				t.Errorf("%s, nested %v: it is lost", name, nested)
+			}
 		}
 	}
 }
@@ -312,7 +371,7 @@ func FuzzUnpack(f *testing.F) {
 	f.Add(testimage.Deb(testimage.File("data.tar.gz", string(testimage.Gzip(testimage.Tar(packedFiles[:3]...), 1)))))
 	f.Add(testimage.RPM(testimage.Gzip(testimage.Cpio(packedFiles[:3]...), 1)))
 	f.Add(testimage.Zlib([]byte("blob 4\x00text")))
-	f.Add(testimage.Pack(testimage.Zlib([]byte("text"))))
+	f.Add(testimage.Pack([]byte("text"), []byte("more")))
 	f.Add(append([]byte("#!/bin/sh\n"), testimage.Zip(zip.Deflate, packedFiles[:3]...)...))
 	f.Add(sizedZip(f, zip.Store, testimage.File("a.gz", string(testimage.Gzip([]byte("text"), 1)))))
 	f.Fuzz(func(t *testing.T, data []byte) {

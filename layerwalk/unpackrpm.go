@@ -20,23 +20,28 @@ const (
 
 func isRPM(head []byte) bool { return bytes.HasPrefix(head, []byte(rpmLead)) }
 
-// skipRPM reads up to the cpio, and says whether it is there.
-func skipRPM(br *bufio.Reader) bool {
+// rpm gives the headers, which have scripts and texts, and reads up to the cpio;
+// whole says whether it is there, and more whether the consumer wants it.
+func (u *Unpacker) rpm(name string, br *bufio.Reader, yield func(*Entry) bool) (whole, more bool) {
 	if n, _ := br.Discard(rpmLeadSize); n < rpmLeadSize {
-		return false
+		return false, true
 	}
 	for _, align := range []int64{8, 1} {
-		h := make([]byte, rpmHeaderSize)
-		if _, err := io.ReadFull(br, h); err != nil || !bytes.HasPrefix(h, []byte(rpmHeader)) {
-			return false
+		h, _ := br.Peek(rpmHeaderSize)
+		if len(h) < rpmHeaderSize || !bytes.HasPrefix(h, []byte(rpmHeader)) {
+			return false, true
 		}
-		size := int64(binary.BigEndian.Uint32(h[8:]))*rpmIndexSize + int64(binary.BigEndian.Uint32(h[12:]))
+		size := rpmHeaderSize + int64(binary.BigEndian.Uint32(h[8:]))*rpmIndexSize + int64(binary.BigEndian.Uint32(h[12:]))
 		size += -size & (align - 1)
-		if n, _ := io.CopyN(io.Discard, br, size); n < size {
-			return false
+		stored := &io.LimitedReader{R: br, N: size}
+		if !yield(&Entry{Name: u.inside(name, "header"), Type: TypeUnparsed, Size: size, body: stored}) {
+			return false, false
+		}
+		if io.Copy(io.Discard, stored); stored.N > 0 {
+			return false, true
 		}
 	}
-	return true
+	return true, true
 }
 
 // A cpio in the new ASCII form (cpio(5)): a header of hexadecimal numbers, a name
@@ -56,11 +61,22 @@ func isCpio(head []byte) bool {
 	return bytes.HasPrefix(head, []byte(cpioMagic[:5])) && len(head) > 5 && (head[5] == '1' || head[5] == '2')
 }
 
+// otherCpio reports whether it is a cpio in one of the forms that are not read.
+func otherCpio(head []byte) bool {
+	for _, magic := range []string{"070707", "\xc7\x71", "\x71\xc7"} {
+		if bytes.HasPrefix(head, []byte(magic)) {
+			return true
+		}
+	}
+	return false
+}
+
 // cpio unpacks the members of a cpio. What is none of them is given as well.
 func (u *Unpacker) cpio(name string, br *bufio.Reader, depth int, yield func(*Entry) bool) bool {
 	for {
 		e, stored := u.cpioMember(name, br)
 		if e == nil {
+			u.whole = u.whole && onlyZeros(br)
 			return yield(&Entry{Name: name, Type: TypeUnparsed, Size: -1, body: br})
 		}
 		if !u.file(e, depth, yield) {
@@ -68,6 +84,20 @@ func (u *Unpacker) cpio(name string, br *bufio.Reader, depth int, yield func(*En
 		}
 		io.Copy(io.Discard, stored)
 		br.Discard(int(-e.Size & 3))
+	}
+}
+
+// onlyZeros skips zeros, and says whether nothing else follows.
+func onlyZeros(br *bufio.Reader) bool {
+	for {
+		b, err := br.ReadByte()
+		if err != nil {
+			return true
+		}
+		if b != 0 {
+			br.UnreadByte()
+			return false
+		}
 	}
 }
 

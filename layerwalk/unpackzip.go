@@ -30,6 +30,11 @@ func zipStart(head []byte) int {
 	if bytes.HasPrefix(head, []byte(zipLocal)) {
 		return 0
 	}
+	for _, before := range []string{"PK00", zipDescriptor, "JM\x01\x00"} { // of zips in parts, and of jmod
+		if bytes.HasPrefix(head, []byte(before+zipLocal)) {
+			return len(before)
+		}
+	}
 	if !IsScript(head) {
 		return -1
 	}
@@ -54,14 +59,21 @@ func (u *Unpacker) zip(name string, br *bufio.Reader, depth int, yield func(*Ent
 	for {
 		sig, _ := br.Peek(4)
 		if string(sig) != zipLocal {
-			// The directory follows, which names the members once more.
-			if !bytes.HasPrefix(sig, []byte("PK")) {
+			// The directory follows, which names the members once more; whoever reads
+			// the file itself has seen it.
+			end := &zipEnd{br: br}
+			if depth > 0 && !yield(&Entry{Name: name, Type: TypeUnparsed, Size: -1, body: end}) {
+				return false
+			}
+			io.Copy(io.Discard, end)
+			if sig, _ := br.Peek(4); string(sig) == zipLocal { // another one
+				continue
+			}
+			rest, _ := io.Copy(io.Discard, br)
+			if rest > 0 || !end.whole {
 				u.whole = false
 			}
-			if depth == 0 {
-				return true // whoever reads the file itself has seen it
-			}
-			return yield(&Entry{Name: name, Type: TypeUnparsed, Size: -1, body: br})
+			return true
 		}
 		header := make([]byte, zipLocalSize)
 		if _, err := io.ReadFull(br, header); err != nil {
@@ -87,7 +99,7 @@ func (u *Unpacker) zip(name string, br *bufio.Reader, depth int, yield func(*Ent
 		described := flags&zipDescribed != 0
 		known := !described || size > 0
 		e := &Entry{Name: u.inside(name, CleanPath(string(member))), Type: TypeFile, Size: -1, Header: texts}
-		if bytes.HasSuffix(member, []byte("/")) {
+		if bytes.HasSuffix(member, []byte("/")) && size == 0 && !described {
 			e.Type = TypeDir
 		}
 		readable := flags&zipEncrypted == 0
@@ -120,13 +132,55 @@ func (u *Unpacker) zip(name string, br *bufio.Reader, depth int, yield func(*Ent
 		case u.left <= 0, limited.broken && described:
 			return true // where the next one begins is not known
 		case !described:
-			io.Copy(io.Discard, stored)
+			rest, _ := io.Copy(io.Discard, stored)
+			if l.member != nil && readable && method == zipDeflated {
+				rest += int64(l.member.Buffered())
+			}
+			u.whole = u.whole && rest == 0 // of what was no part of it
 		case method == zipStored && size == 0: // its reader has read it
 		case !zipSkipDescriptor(br):
 			u.whole = false
 			return true
 		}
 	}
+}
+
+// zipEnd reads what follows the members: the records of the directory, by their
+// lengths (APPNOTE.TXT, 4.3.11 to 4.3.16).
+type zipEnd struct {
+	br    *bufio.Reader
+	left  int64 // of a record
+	whole bool  // the last record was there
+}
+
+func (z *zipEnd) Read(p []byte) (int, error) {
+	if z.left == 0 {
+		le := binary.LittleEndian
+		h, _ := z.br.Peek(46)
+		if len(h) < 6 || string(h[:2]) != "PK" {
+			return 0, io.EOF
+		}
+		switch sig := string(h[2:4]); {
+		case sig == "\x01\x02" && len(h) == 46: // a member
+			z.left = 46 + int64(le.Uint16(h[28:])) + int64(le.Uint16(h[30:])) + int64(le.Uint16(h[32:]))
+		case sig == "\x06\x06" && len(h) >= 12: // the end, of zip64
+			z.left = 12 + int64(min(le.Uint64(h[4:]), 1<<40))
+		case sig == "\x06\x07": // where that is
+			z.left = 20
+		case sig == "\x05\x05": // a signature
+			z.left = 6 + int64(le.Uint16(h[4:]))
+		case sig == "\x05\x06" && len(h) >= 22: // the end
+			z.left, z.whole = 22+int64(le.Uint16(h[20:])), true
+		default:
+			return 0, io.EOF
+		}
+	}
+	n, err := z.br.Read(p[:min(int64(len(p)), z.left)])
+	z.left -= int64(n)
+	if err != nil && z.left > 0 {
+		z.whole = false
+	}
+	return n, err
 }
 
 // zipUnsized reads a stored member of which only what follows it tells the size: it

@@ -178,15 +178,11 @@ func (c *checker) scanInside(ctx context.Context, h *contents, b *buildContext, 
 	head := make([]byte, headSize)
 	for e := range u.Files(ctx, h.file.Path, r, h.file.Size) {
 		inside := strings.TrimPrefix(e.Name, h.file.Path)
-		switch e.Type {
-		case layerwalk.TypeFile, layerwalk.TypeUnparsed:
-			if start := c.scanContents(in, e.Name, inside, e, head); inside != "" {
-				in.store = cmp.Or(in.store, keyStore(e.Name, start))
-			}
-		case layerwalk.TypeHeader:
-			for _, record := range e.Records {
-				c.scanShort(in, inside, record.Value)
-			}
+		if start := c.scanContents(in, e.Name, inside, e, head); inside != "" {
+			in.store = cmp.Or(in.store, keyStore(e.Name, start))
+		}
+		for _, record := range e.Records {
+			c.scanShort(in, inside, record.Value)
 		}
 		c.scanShort(in, inside, e.Linkname)
 		c.scanShort(in, inside, string(e.Header))
@@ -196,7 +192,10 @@ func (c *checker) scanInside(ctx context.Context, h *contents, b *buildContext, 
 		h.exceeded = u.Bytes()
 	}
 	h.store, h.err = cmp.Or(h.store, in.store), in.err
-	// What is stored as it is was seen in the bytes of the archive, too.
+	// What is stored as it is was seen in the bytes of the archive, too; of a tar, all.
+	if u.Plain() && u.Whole() {
+		h.hits, h.more = nil, 0
+	}
 	h.hits = slices.DeleteFunc(h.hits, func(o hit) bool {
 		return slices.ContainsFunc(in.hits, func(m hit) bool { return m.rule == o.rule && m.secret.ID() == o.secret.ID() })
 	})

@@ -226,6 +226,7 @@ type watcher struct {
 	below  *states // nil: nothing is
 
 	mu    sync.Mutex
+	file  string // the last one that is in no archive
 	scans []*watched
 }
 
@@ -235,6 +236,7 @@ type watched struct {
 	place  report.Place
 	path   string
 	inside string // the end of path, if it is in an archive
+	within bool   // it is read while an archive is
 }
 
 func (w *watcher) tap(place report.Place, path, inside string, r io.Reader) io.Reader {
@@ -244,13 +246,17 @@ func (w *watcher) tap(place report.Place, path, inside string, r io.Reader) io.R
 	if w.prints.Empty() {
 		return r
 	}
-	s := &watched{w.prints.Scan(r), place, path, inside}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if inside == "" && place == report.PlaceFile {
+		w.file = path
+	}
+	// What an archive has beside its files has its own path.
+	s := &watched{w.prints.Scan(r), place, path, inside, inside != "" || place != report.PlaceFile && path == w.file}
 	// What was read before is at its end, but for the archive that this is in. If
 	// nothing was found in it, it is forgotten: there is one for every file.
 	n := len(w.scans)
-	for n > 0 && (inside == "" || w.scans[n-1].inside != "") && len(w.scans[n-1].Hits()) == 0 {
+	for n > 0 && (!s.within || w.scans[n-1].within) && len(w.scans[n-1].Hits()) == 0 {
 		n--
 	}
 	w.scans = append(w.scans[:n], s)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/leakscan/leakscan/buildhook/known"
 	"github.com/leakscan/leakscan/internal/testimage"
+	"github.com/leakscan/leakscan/report"
 )
 
 // root is the root of a step. Files are given by their paths in it.
@@ -397,5 +399,26 @@ func TestKeptByLink(t *testing.T) {
 	rep, _ := run(t, Options{Root: dir})
 	if got := fmt.Sprint(rep.Dirs[0].Kept); got != "map[app/.env:[]]" {
 		t.Errorf("kept follows a symbolic link of the result out of it: %s", got)
+	}
+}
+
+// TestBesideAnArchive: the name in a gzip is looked at while the file that has it is
+// read; that is not at its end then.
+func TestBesideAnArchive(t *testing.T) {
+	pw := testimage.Password(9)
+	set, err := known.Parse([]byte(prints(pw)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &watcher{prints: set}
+	outer := w.tap(report.PlaceFile, "x.gz", "", strings.NewReader("behind it: "+pw))
+	for _, text := range []string{"a name", "another"} {
+		io.Copy(io.Discard, w.tap(report.PlaceHeader, "x.gz", "", strings.NewReader(text)))
+	}
+	io.Copy(io.Discard, w.tap(report.PlaceFile, "x.gz!/x", "!/x", strings.NewReader("clean")))
+	io.Copy(io.Discard, outer)
+	io.Copy(io.Discard, w.tap(report.PlaceFile, "y", "", strings.NewReader("clean")))
+	if k := w.known(); len(k) != 1 || k[0].Path != "x.gz" {
+		t.Errorf("%+v", k)
 	}
 }

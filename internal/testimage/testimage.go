@@ -179,11 +179,16 @@ func Zlib(data []byte) []byte {
 	return b.Bytes()
 }
 
-// Pack makes a pack of git's, with blobs that [Zlib] has compressed.
+// Pack makes a pack of git's, with blobs.
 func Pack(blobs ...[]byte) []byte {
 	b := append([]byte("PACK\x00\x00\x00\x02\x00\x00\x00"), byte(len(blobs)))
 	for _, blob := range blobs {
-		b = append(append(b, 3<<4), blob...) // its size is not read
+		c, size := byte(3<<4|len(blob)&15), len(blob)>>4
+		for ; size > 0; size >>= 7 {
+			b = append(b, c|0x80)
+			c = byte(size & 0x7f)
+		}
+		b = append(append(b, c), Zlib(blob)...)
 	}
 	return append(b, make([]byte, 20)...)
 }
