@@ -112,6 +112,7 @@ func (u *Unpacker) pack(name string, br *bufio.Reader, depth int, yield func(*En
 				base, ok := kept.objects[at-o.back]
 				if result, added, fits := applyDelta(base, data); ok && fits {
 					kept.add(at, result)
+					u.left -= int64(len(result)) // it costs as much
 					e.body = bytes.NewReader(added)
 					if Packed(result[:min(len(result), PackedHead)]) {
 						e.body = bytes.NewReader(result)
@@ -249,7 +250,7 @@ func applyDelta(base, delta []byte) (result, added []byte, ok bool) {
 	done := 0
 	for _, s := range spans {
 		a, b := max(done, s.from-around), min(len(result), s.to+around)
-		if a < s.from {
+		if done < a && a < s.from {
 			a += bytes.LastIndexByte(result[a:s.from], '\n') + 1
 		}
 		if i := bytes.IndexByte(result[s.to:b], '\n'); i >= 0 {
