@@ -3,6 +3,7 @@ package leakscan_test
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"maps"
@@ -244,5 +245,25 @@ func TestExtractInside(t *testing.T) {
 		if err := leakscan.Extract(t.Context(), file, what, layerwalk.Options{}, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+}
+
+// TestArchivePlainTar: what lies in a tar is told once, as what it is: a hash in a
+// lock file is no secret because a tar is around it.
+func TestArchivePlainTar(t *testing.T) {
+	lock := "golang.org/x/a v1.0.0 h1:" + base64.StdEncoding.EncodeToString([]byte(testimage.Password(1)+"12345678")) + "\n"
+	settings := "access_token = " + testimage.Password(2) + "\n"
+	members := []testimage.Entry{testimage.File("go.sum", lock), testimage.File("fixtures/package-lock.json", settings), testimage.File("a.env", "T="+testimage.GitHubToken(1))}
+	rules := func(entries ...testimage.Entry) (all []string) {
+		file := write(t, testimage.DockerArchive(testimage.Image{Name: "tar:1", Layers: []testimage.Layer{{CreatedBy: "COPY", Entries: entries}}}.Build()))
+		for _, f := range scan(t, file, leakscan.Options{}).Findings {
+			all = append(all, fmt.Sprint(f.Rule, len(f.Locations)))
+		}
+		slices.Sort(all)
+		return all
+	}
+	want, got := rules(members...), rules(testimage.File("x.tar", string(testimage.Tar(members...))))
+	if !slices.Equal(got, want) || len(want) == 0 {
+		t.Errorf("in a tar %q, as files %q", got, want)
 	}
 }
